@@ -1,0 +1,143 @@
+//! The result that machines read: `summary.json`, schema 1.
+
+use serde::{Deserialize, Serialize};
+
+use crate::record::{LabelSource, LayerRecord, Provenance, Tool, TrainingRecord};
+use crate::threat::Norm;
+
+/// Version of `summary.json` that this program writes and reads.
+pub const SCHEMA: u32 = 1;
+
+/// Everything that a run found, counted.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
+    /// Version of this structure.
+    pub schema: u32,
+    /// The program that made it.
+    pub tool: Tool,
+    /// The invocation that made it.
+    pub run: Provenance,
+    /// One entry a model, in the order of evaluation.
+    pub models: Vec<ModelSummary>,
+}
+
+/// The part of a data set that a rate is over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DatasetSummary {
+    /// `cifar10`, `shapes10`.
+    pub name: String,
+    /// `train` or `test`.
+    pub split: String,
+    /// Number of images: the first n of the split.
+    pub n: u64,
+    /// SHA-256 over their labels and pixels.
+    pub sha256: String,
+}
+
+/// One model's figures.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ModelSummary {
+    /// What it is called in tables.
+    pub name: String,
+    /// Registry id of its architecture.
+    pub architecture: String,
+    /// SHA-256 of the weights file.
+    pub weights_sha256: String,
+    /// Where the weights come from.
+    pub source: String,
+    /// Number of trainable parameters.
+    pub parameters: u64,
+    /// Per-channel mean subtracted inside the model.
+    pub mean: Vec<f64>,
+    /// Per-channel divisor inside the model.
+    pub std: Vec<f64>,
+    /// Its layers in order.
+    pub layers: Vec<LayerRecord>,
+    /// How it was trained, where this program trained it.
+    pub training: Option<TrainingRecord>,
+    /// What it was evaluated on.
+    pub dataset: DatasetSummary,
+    /// Accuracy without an attack.
+    pub clean: Correct,
+    /// One entry an attack.
+    pub attacks: Vec<AttackSummary>,
+    /// Accuracy against eps, one entry a curve.
+    pub curves: Vec<CurveSummary>,
+}
+
+/// How many were classified correctly.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Correct {
+    /// Images whose prediction is the true class.
+    pub correct: u64,
+    /// Of so many.
+    pub n: u64,
+    /// `correct / n`.
+    pub rate: f64,
+    /// 95 % Clopper–Pearson interval.
+    pub ci95: [f64; 2],
+}
+
+/// How many predictions the attack left as they were.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Unchanged {
+    /// Images whose prediction after the attack is the one before it.
+    pub unchanged: u64,
+    /// Of so many.
+    pub n: u64,
+    /// `unchanged / n`.
+    pub rate: f64,
+    /// 95 % Clopper–Pearson interval.
+    pub ci95: [f64; 2],
+}
+
+/// What one attack left.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AttackSummary {
+    /// Registry id.
+    pub id: String,
+    /// Norm of the threat.
+    pub norm: Norm,
+    /// Radius.
+    pub eps: f64,
+    /// Radius as given, `8/255`.
+    pub eps_text: String,
+    /// Whose labels were attacked.
+    pub labels: LabelSource,
+    /// Every setting by name.
+    pub settings: serde_json::Value,
+    /// Accuracy on the attacked images.
+    pub adversarial: Correct,
+    /// The robustness score: predictions that the attack left unchanged.
+    pub robustness: Unchanged,
+    /// Forward passes in images.
+    pub forwards: u64,
+    /// Backward passes in images.
+    pub backwards: u64,
+    /// Wall time.
+    pub seconds: f64,
+}
+
+/// Accuracy of one attack against growing eps, on the first n images.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CurveSummary {
+    /// Registry id of the attack.
+    pub attack: String,
+    /// Norm of the threat.
+    pub norm: Norm,
+    /// Whose labels were attacked.
+    pub labels: LabelSource,
+    /// Accuracy without an attack, on the same images.
+    pub clean: Correct,
+    /// By growing eps, without eps 0.
+    pub points: Vec<CurvePoint>,
+}
+
+/// One point of a curve.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CurvePoint {
+    /// Radius.
+    pub eps: f64,
+    /// Accuracy on the attacked images.
+    pub adversarial: Correct,
+}
