@@ -6,7 +6,11 @@
 //! found, [`metric`] counts it, [`summary`] is the result that machines read and [`report`] the
 //! one that people read. Progress and notices leave through [`event`] alone.
 
+pub mod dataset;
 pub mod event;
+pub mod format;
+pub mod manifest;
 pub mod record;
+pub mod suggest;
 pub mod summary;
 pub mod threat;

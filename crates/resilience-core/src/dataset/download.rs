@@ -1,0 +1,265 @@
+//! Fetching an archive: with progress, resumed where it broke off, trusted only by its checksum.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ureq::http::StatusCode;
+
+use super::Archive;
+use crate::event::{Event, Observer, Unit};
+use crate::format::weights::sha256_file;
+
+/// A connection that does not come in this time counts as unreachable.
+const CONNECT: Duration = Duration::from_secs(10);
+/// A server that does not begin to answer in this time counts as unreachable.
+const ANSWER: Duration = Duration::from_secs(30);
+/// One answer is read for at most so long; then the rest is asked for anew, so that a connection
+/// which hangs is given up.
+const BODY: Duration = Duration::from_secs(60);
+
+/// A download that did not succeed.
+#[derive(Debug, thiserror::Error)]
+pub enum DownloadError {
+    /// No connection, or a server that does not have the file.
+    #[error("{url} cannot be reached: {reason}")]
+    Unreachable {
+        /// The address.
+        url: String,
+        /// Why not.
+        reason: String,
+    },
+    /// It broke off; what came is kept.
+    #[error(
+        "the download of {url} broke off after {done} of {size} bytes ({reason}); run again to go \
+         on from there"
+    )]
+    Interrupted {
+        /// The address.
+        url: String,
+        /// Bytes that came.
+        done: u64,
+        /// Bytes of the whole.
+        size: u64,
+        /// Why it broke off.
+        reason: String,
+    },
+    /// What came is not the file.
+    #[error(
+        "what {url} sent has SHA-256 {found}, expected {expected}: it was damaged or replaced on \
+         the way and has been deleted; run again, or fetch the file elsewhere"
+    )]
+    Checksum {
+        /// The address.
+        url: String,
+        /// Of the official file.
+        expected: &'static str,
+        /// As computed.
+        found: String,
+    },
+    /// It could not be stored.
+    #[error("cannot write {path}: {source}")]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// The operating system's reason.
+        source: io::Error,
+    },
+    /// The user asked to stop; what came is kept.
+    #[error("the download of {url} was stopped after {done} of {size} bytes; run again to go on")]
+    Cancelled {
+        /// The address.
+        url: String,
+        /// Bytes that came.
+        done: u64,
+        /// Bytes of the whole.
+        size: u64,
+    },
+}
+
+/// Fetches `archive` from `url` into `path`. What has come lies in `<path>.part` until it is whole
+/// and its checksum compared.
+pub fn fetch(
+    url: &str,
+    archive: &Archive,
+    path: &Path,
+    observer: &mut dyn Observer,
+) -> Result<(), DownloadError> {
+    let part = part_of(path);
+    let failed = |source| DownloadError::Write { path: part.clone(), source };
+    let mut transfer = Transfer {
+        url,
+        size: archive.size,
+        part: &part,
+        agent: agent(Some(BODY)),
+        done: fs::metadata(&part).map_or(0, |file| file.len()),
+        came: false,
+        observer,
+    };
+    transfer.observer.event(Event::Started {
+        task: format!("downloading {}", archive.file),
+        total: Some(archive.size),
+        unit: Unit::Bytes,
+    });
+    while transfer.done != archive.size {
+        transfer.advance()?;
+    }
+    transfer.observer.event(Event::Finished);
+    let found = sha256_file(&part).map_err(|error| failed(io::Error::other(error)))?;
+    if found != archive.sha256 {
+        fs::remove_file(&part).map_err(failed)?;
+        let (url, expected) = (url.to_owned(), archive.sha256);
+        return Err(DownloadError::Checksum { url, expected, found });
+    }
+    fs::rename(&part, path).map_err(|source| DownloadError::Write { path: path.to_owned(), source })
+}
+
+fn part_of(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".part");
+    name.into()
+}
+
+fn agent(body: Option<Duration>) -> ureq::Agent {
+    ureq::Agent::config_builder()
+        .timeout_resolve(Some(CONNECT))
+        .timeout_connect(Some(CONNECT))
+        .timeout_recv_response(Some(ANSWER))
+        .timeout_recv_body(body)
+        .http_status_as_error(false)
+        .user_agent(concat!("resilience/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .into()
+}
+
+/// A download under way.
+struct Transfer<'a> {
+    url: &'a str,
+    size: u64,
+    part: &'a Path,
+    agent: ureq::Agent,
+    /// Bytes in the part file.
+    done: u64,
+    /// Whether any of them came just now.
+    came: bool,
+    observer: &'a mut dyn Observer,
+}
+
+impl Transfer<'_> {
+    /// Asks for what is missing and stores what comes; an error where nothing more came.
+    fn advance(&mut self) -> Result<(), DownloadError> {
+        if self.done > self.size {
+            self.done = 0;
+        }
+        let before = self.done;
+        let mut request = self.agent.get(self.url);
+        if before > 0 {
+            request = request.header("Range", format!("bytes={before}-"));
+        }
+        let response = request.call().map_err(|error| self.no_answer(error.to_string()))?;
+        let start = self.start(&response)?;
+        if before > 0 && start == 0 {
+            // The server begins anew each time, so that it must get through in one go.
+            self.agent = agent(None);
+        }
+        let mut file = self.open(start).map_err(|source| self.unwritten(source))?;
+        self.done = start;
+        let mut body = response.into_body().into_reader();
+        let broken = self.copy(&mut body, &mut file)?;
+        file.sync_all().map_err(|source| self.unwritten(source))?;
+        match broken {
+            // Something came: what is missing is asked for anew.
+            _ if self.done == self.size || self.done > before => Ok(()),
+            reason => Err(DownloadError::Interrupted {
+                url: self.url.to_owned(),
+                done: self.done,
+                size: self.size,
+                reason: reason.unwrap_or_else(|| "the server sent no more".to_owned()),
+            }),
+        }
+    }
+
+    /// Where in the file the answer begins.
+    fn start(&self, response: &ureq::http::Response<ureq::Body>) -> Result<u64, DownloadError> {
+        let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
+        match response.status() {
+            StatusCode::OK => {
+                let length = header("content-length").and_then(|text| text.parse::<u64>().ok());
+                match length {
+                    Some(length) if length != self.size => Err(self.no_answer(format!(
+                        "the server offers {length} bytes where the file has {}",
+                        self.size
+                    ))),
+                    _ => Ok(0),
+                }
+            }
+            StatusCode::PARTIAL_CONTENT => {
+                let range = header("content-range").unwrap_or_default();
+                if range.starts_with(&format!("bytes {}-", self.done)) {
+                    Ok(self.done)
+                } else {
+                    Err(self.no_answer(format!("the server sent the range '{range}'")))
+                }
+            }
+            status => Err(self.no_answer(format!("the server answered {status}"))),
+        }
+    }
+
+    /// The part file, cut to `start` bytes, at its end.
+    fn open(&self, start: u64) -> io::Result<File> {
+        if let Some(folder) = self.part.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        let file = OpenOptions::new().append(true).create(true).open(self.part)?;
+        file.set_len(start)?;
+        Ok(file)
+    }
+
+    /// Stores what comes; gives the reason where it broke off.
+    fn copy(
+        &mut self,
+        body: &mut dyn Read,
+        file: &mut File,
+    ) -> Result<Option<String>, DownloadError> {
+        let mut block = vec![0; 256 << 10];
+        loop {
+            if self.observer.cancelled() {
+                let (url, done, size) = (self.url.to_owned(), self.done, self.size);
+                return Err(DownloadError::Cancelled { url, done, size });
+            }
+            match body.read(&mut block) {
+                Ok(0) => return Ok(None),
+                Ok(count) => {
+                    // More than there should be is not worth the disk; the checksum will tell.
+                    let count = count.min((self.size - self.done) as usize);
+                    if count == 0 {
+                        return Ok(None);
+                    }
+                    file.write_all(&block[..count]).map_err(|source| self.unwritten(source))?;
+                    self.done += count as u64;
+                    self.came = true;
+                    self.observer.event(Event::Advanced { done: self.done, detail: String::new() });
+                }
+                Err(error) => return Ok(Some(error.to_string())),
+            }
+        }
+    }
+
+    /// Unreachable at first; broken off where something came just now.
+    fn no_answer(&self, reason: String) -> DownloadError {
+        let url = self.url.to_owned();
+        if self.came {
+            DownloadError::Interrupted { url, done: self.done, size: self.size, reason }
+        } else {
+            DownloadError::Unreachable { url, reason }
+        }
+    }
+
+    fn unwritten(&self, source: io::Error) -> DownloadError {
+        DownloadError::Write { path: self.part.to_owned(), source }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,175 @@
+//! Where a data set lies: the path given, or the usual places, or else its server.
+
+use std::path::{Path, PathBuf};
+
+use etcetera::BaseStrategy;
+
+use super::download::{self, DownloadError};
+use super::{
+    Archive, DATASETS, DatasetError, DatasetSpec, FileOrigin, Images, Origin, Split, spec,
+};
+use crate::event::Observer;
+use crate::suggest::did_you_mean;
+
+/// The data set that is meant where none is named.
+const DEFAULT: &str = "cifar10";
+
+/// Where to look, in this order; passed in, so that a test looks nowhere else.
+#[derive(Clone, Debug, Default)]
+pub struct Places {
+    /// `$RESILIENCE_DATA`: a path or a name.
+    pub data: Option<String>,
+    /// This program's folder in the user's cache; downloads go there.
+    pub cache: Option<PathBuf>,
+    /// The folder under which `data` is looked for, where torchvision puts it: the working folder.
+    pub here: PathBuf,
+    /// `$RESILIENCE_MIRROR`: a server with the official archives, instead of their own.
+    pub mirror: Option<String>,
+}
+
+impl Places {
+    /// The places of the user who runs the program.
+    #[must_use]
+    pub fn of_user() -> Self {
+        let set = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+        Self {
+            data: set("RESILIENCE_DATA"),
+            cache: etcetera::choose_base_strategy()
+                .ok()
+                .map(|folders| folders.cache_dir().join("resilience")),
+            here: PathBuf::new(),
+            mirror: set("RESILIENCE_MIRROR"),
+        }
+    }
+}
+
+/// A data set that was found, not yet read.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// Which one.
+    pub spec: &'static DatasetSpec,
+    /// The folder or archive; `None` where the program makes the images.
+    pub path: Option<PathBuf>,
+}
+
+impl Source {
+    /// Reads a split: its first `n` images, or all. The whole split is read and checked first.
+    pub fn load(
+        &self,
+        split: Split,
+        n: Option<usize>,
+        observer: &mut dyn Observer,
+    ) -> Result<Images, DatasetError> {
+        let have = match split {
+            Split::Train => self.spec.train,
+            Split::Test => self.spec.test,
+        };
+        if let Some(asked) = n.filter(|&n| n > have) {
+            let (name, split) = (self.spec.title, split.name());
+            return Err(DatasetError::TooFew { name, split, have, asked });
+        }
+        let images = match (&self.spec.origin, &self.path) {
+            (Origin::Generated(make), _) => make(split, n, observer)?,
+            (Origin::Files(files), Some(path)) => (files.load)(path, split, observer)?,
+            (Origin::Files(files), None) => return Err(not_recognised(files, Path::new(""), "")),
+        };
+        Ok(images.first(n.unwrap_or(usize::MAX)))
+    }
+}
+
+/// Finds the data set that `request` (a path or a name; `--data`) means, or by default CIFAR-10.
+/// A name is looked for in `places`, and downloaded where it lies in none of them; where that
+/// cannot be either, the error is [`DatasetError::Unreachable`].
+pub fn find(
+    request: Option<&str>,
+    places: &Places,
+    observer: &mut dyn Observer,
+) -> Result<Source, DatasetError> {
+    let named = match request {
+        Some(request) => match spec(request) {
+            None => return at_path(Path::new(request), ""),
+            named => named,
+        },
+        None => None,
+    };
+    let elsewhere = places.data.as_deref();
+    if let Some(other) = elsewhere.and_then(spec) {
+        // A name in the environment only says which data set is meant where none is named.
+        return in_places(named.unwrap_or(other), places, observer);
+    }
+    match (named.or_else(|| spec(DEFAULT)), elsewhere) {
+        (Some(made), _) if matches!(made.origin, Origin::Generated(_)) => {
+            Ok(Source { spec: made, path: None })
+        }
+        (_, Some(path)) => at_path(Path::new(path), " ($RESILIENCE_DATA)"),
+        (Some(wanted), None) => in_places(wanted, places, observer),
+        (None, None) => Err(unknown(DEFAULT)),
+    }
+}
+
+fn at_path(path: &Path, because: &'static str) -> Result<Source, DatasetError> {
+    if !path.exists() {
+        let text = path.to_string_lossy();
+        if because.is_empty() && !text.contains(['/', '\\', '.']) {
+            return Err(unknown(&text));
+        }
+        let source = std::io::ErrorKind::NotFound.into();
+        return Err(DatasetError::Read { path: path.to_owned(), source });
+    }
+    let files = || {
+        DATASETS.iter().filter_map(|spec| match &spec.origin {
+            Origin::Files(files) => Some((*spec, files)),
+            Origin::Generated(_) => None,
+        })
+    };
+    let found = files().find_map(|(spec, files)| Some((spec, (files.recognise)(path)?)));
+    match found {
+        Some((spec, path)) => Ok(Source { spec, path: Some(path) }),
+        None => Err(DatasetError::NotRecognised {
+            path: path.to_owned(),
+            because,
+            expected: files().map(|(_, files)| files.forms).collect::<Vec<_>>().join("; "),
+        }),
+    }
+}
+
+fn in_places(
+    spec: &'static DatasetSpec,
+    places: &Places,
+    observer: &mut dyn Observer,
+) -> Result<Source, DatasetError> {
+    let Origin::Files(files) = &spec.origin else { return Ok(Source { spec, path: None }) };
+    let mut searched: Vec<PathBuf> = places.cache.iter().cloned().collect();
+    searched.push(places.here.join("data"));
+    if let Some(path) = searched.iter().find_map(|place| (files.recognise)(place)) {
+        return Ok(Source { spec, path: Some(path) });
+    }
+    let Archive { file, url, .. } = files.archive;
+    let Some(cache) = &places.cache else { return Err(DatasetError::NoCache { url }) };
+    let url = places.mirror.as_ref().map_or_else(
+        || url.to_owned(),
+        |mirror| format!("{}/{file}", mirror.trim_end_matches('/')),
+    );
+    let path = cache.join(file);
+    match download::fetch(&url, &files.archive, &path, observer) {
+        Ok(()) => Ok(Source { spec, path: Some(path) }),
+        Err(DownloadError::Unreachable { url, reason }) => {
+            Err(DatasetError::Unreachable { name: spec.title, searched, url, reason })
+        }
+        Err(other) => Err(other.into()),
+    }
+}
+
+fn not_recognised(files: &FileOrigin, path: &Path, because: &'static str) -> DatasetError {
+    let expected = files.forms.to_owned();
+    DatasetError::NotRecognised { path: path.to_owned(), because, expected }
+}
+
+fn unknown(name: &str) -> DatasetError {
+    let ids = || DATASETS.iter().map(|spec| spec.id);
+    DatasetError::Unknown {
+        name: name.to_owned(),
+        known: ids().collect::<Vec<_>>().join(", "),
+        suggestion: did_you_mean(name, ids()),
+    }
+}

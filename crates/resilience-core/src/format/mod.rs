@@ -1,0 +1,14 @@
+//! Files into plain buffers and back: weights in PyTorch's and safetensors' forms, never by
+//! executing what a file says.
+//!
+//! [`weights::read_weights`] is the door: it tells the form by the file's content.
+
+pub mod array;
+pub mod atomic;
+mod error;
+pub mod pickle;
+pub mod pth;
+pub mod safetensors;
+pub mod weights;
+
+pub use error::FormatError;

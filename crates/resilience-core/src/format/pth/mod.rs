@@ -1,0 +1,144 @@
+//! PyTorch's files: read in both of their forms, and written so that Python's
+//! `torch.load(path, weights_only=True)` reads them.
+//!
+//! The newer form (since 1.6) is a zip archive with one pickle and one entry a storage; the older
+//! one is a row of pickles followed by the storages. A tensor is a view of a storage: offset,
+//! shape and strides.
+
+mod legacy;
+mod tensor;
+mod write;
+mod zipped;
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::path::Path;
+
+use super::FormatError;
+use super::array::{Array, StateDict};
+use super::pickle::{Node, NodeId, Pickle};
+use tensor::TensorRef;
+
+pub use write::{to_bytes, write};
+
+/// Keys under which training scripts put the state dict, in the order in which they are tried.
+pub(super) const NESTS: [&str; 8] =
+    ["state_dict", "model_state_dict", "model", "net", "network", "params", "ema", "model_ema"];
+
+/// Wrappings followed before giving up; real files have at most three.
+const MAX_DEPTH: usize = 8;
+
+/// Whether the file begins like a PyTorch file of the zip form.
+#[must_use]
+pub fn is_zip(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"PK\x03\x04")
+}
+
+/// Whether the file begins like one of the legacy form: a pickle of the magic number.
+#[must_use]
+pub fn is_legacy(bytes: &[u8]) -> bool {
+    bytes.len() >= 2 && legacy::starts_like_one(bytes)
+}
+
+/// Reads the state dict out of a file's content; `path` is for messages.
+pub fn read(path: &Path, bytes: &[u8]) -> Result<StateDict, FormatError> {
+    let mut state =
+        if is_zip(bytes) { zipped::read(path, bytes)? } else { legacy::read(path, bytes)? };
+    state.strip_wrappers();
+    Ok(state)
+}
+
+/// The bytes of a storage, little-endian.
+type Storage = Vec<u8>;
+
+/// Finds the state dict in the tree and builds its tensors; `storage` gives the little-endian
+/// content of a storage by its key, exactly as long as asked, and is asked once a key.
+fn build(
+    path: &Path,
+    file_size: u64,
+    pickle: &Pickle<'_>,
+    mut storage: impl FnMut(&tensor::StorageRef) -> Result<Storage, FormatError>,
+) -> Result<StateDict, FormatError> {
+    let entries = find(path, pickle)?;
+    let (wanted, allowed) = (memory(&entries), allowance(file_size));
+    if wanted > allowed {
+        return Err(FormatError::TooLarge { path: path.to_owned(), wanted, allowed });
+    }
+    let mut loaded: HashMap<String, Storage> = HashMap::new();
+    let mut state = StateDict::default();
+    for (name, tensor) in entries {
+        let key = &tensor.storage.key;
+        if !loaded.contains_key(key) {
+            loaded.insert(key.clone(), storage(&tensor.storage)?);
+        }
+        let array: Array = tensor.gather(path, &name, &loaded[key])?;
+        state.entries.push((name, array));
+    }
+    Ok(state)
+}
+
+/// Bytes that a file of this size may fill: tied weights share a storage, and entries may be
+/// compressed a little; more is a bomb.
+const fn allowance(file_size: u64) -> u64 {
+    file_size.saturating_mul(8).saturating_add(16 << 20)
+}
+
+/// Bytes that the tensors and the storages under them will fill.
+fn memory(entries: &[(String, TensorRef)]) -> u64 {
+    let storages: HashMap<_, _> =
+        entries.iter().map(|(_, tensor)| (&tensor.storage.key, tensor.storage.bytes())).collect();
+    let tensors = entries.iter().map(|(_, tensor)| tensor.bytes());
+    tensors
+        .chain(storages.into_values())
+        .fold(0, |sum, bytes| sum.saturating_add(bytes.unwrap_or(u64::MAX)))
+}
+
+/// The named tensors of the state dict, wherever in the tree it is; later entries of the same
+/// name replace earlier ones, as in Python.
+fn find(path: &Path, pickle: &Pickle<'_>) -> Result<Vec<(String, TensorRef)>, FormatError> {
+    let Some(dict) = locate(pickle, pickle.root(), MAX_DEPTH) else {
+        return Err(FormatError::NoStateDict {
+            path: path.to_owned(),
+            found: pickle.describe(pickle.root()),
+        });
+    };
+    let Node::Dict(items) = pickle.node(dict) else { return Ok(Vec::new()) };
+    let mut entries: Vec<(String, TensorRef)> = Vec::new();
+    let mut places: HashMap<String, usize> = HashMap::new();
+    for (key, value) in items {
+        let Some(name) = pickle.text(*key) else { continue };
+        if !tensor::is_one(pickle, *value) {
+            continue;
+        }
+        let tensor = TensorRef::read(path, pickle, *value, name)?;
+        match places.entry(name.to_owned()) {
+            Entry::Occupied(place) => {
+                entries[*place.get()].1 = tensor;
+            }
+            Entry::Vacant(place) => {
+                place.insert(entries.len());
+                entries.push((name.to_owned(), tensor));
+            }
+        }
+    }
+    Ok(entries)
+}
+
+fn locate(pickle: &Pickle<'_>, id: NodeId, depth: usize) -> Option<NodeId> {
+    let depth = depth.checked_sub(1)?;
+    match pickle.node(id) {
+        Node::Dict(items) => {
+            let nested = NESTS
+                .iter()
+                .filter_map(|key| pickle.get(id, key))
+                .find_map(|inner| locate(pickle, inner, depth));
+            let here = || items.iter().any(|(_, value)| tensor::is_one(pickle, *value));
+            nested.or_else(|| here().then_some(id))
+        }
+        Node::List(elements) | Node::Tuple(elements) => match elements.as_slice() {
+            [only] => locate(pickle, *only, depth),
+            _ => None,
+        },
+        _ => None,
+    }
+}

@@ -1,0 +1,278 @@
+//! A model on disk, described so that nobody edits Rust to evaluate it.
+//!
+//! ```toml
+//! name = "ResNet-32, adversarially trained"
+//! file = "resnet32.pt"              # beside this manifest
+//! sha256 = "…"                      # optional; refused if the file is another
+//! architecture = "resnet32"
+//! mean = [0.485, 0.456, 0.406]      # of pixels in [0, 1], by channel
+//! std = [0.229, 0.224, 0.225]
+//! source = "who trained it, and where it comes from"
+//! license = "MIT"                   # optional
+//! notes = "what else to know"       # optional
+//! ```
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::format::array::StateDict;
+use crate::format::{FormatError, atomic, weights};
+use crate::suggest::did_you_mean;
+
+/// A checked manifest.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Manifest {
+    /// What the model is called in tables.
+    pub name: String,
+    /// The weights file, with the manifest's folder in front.
+    pub file: PathBuf,
+    /// SHA-256 that the weights file must have, lower-case hexadecimal.
+    pub sha256: Option<String>,
+    /// Registry id of its architecture; whether there is such a one, the engine checks.
+    pub architecture: String,
+    /// Subtracted from each channel of pixels in [0, 1].
+    pub mean: [f64; 3],
+    /// Divides each channel after that; above 0.
+    pub std: [f64; 3],
+    /// Where the weights come from, for a person.
+    pub source: String,
+    /// Under which terms.
+    pub license: Option<String>,
+    /// What else to know.
+    pub notes: Option<String>,
+}
+
+/// The file's form, before it is checked.
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct Raw {
+    name: String,
+    file: PathBuf,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sha256: Option<String>,
+    architecture: String,
+    mean: Vec<f64>,
+    std: Vec<f64>,
+    source: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    license: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    notes: Option<String>,
+}
+
+const FIELDS: [&str; 9] =
+    ["name", "file", "sha256", "architecture", "mean", "std", "source", "license", "notes"];
+
+impl Manifest {
+    /// Reads and checks a manifest; the weights file is not touched yet.
+    pub fn read(path: &Path) -> Result<Self, ManifestError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ManifestError::Read { path: path.to_owned(), source })?;
+        Self::parse(path, &text)
+    }
+
+    /// Checks a manifest's text, which stands at `path`.
+    pub fn parse(path: &Path, text: &str) -> Result<Self, ManifestError> {
+        let broken = |error: toml::de::Error| ManifestError::Toml {
+            path: path.to_owned(),
+            source: Box::new(error),
+        };
+        let table: toml::Table = toml::from_str(text).map_err(broken)?;
+        if let Some(unknown) = table.keys().find(|key| !FIELDS.contains(&key.as_str())) {
+            return Err(ManifestError::UnknownField {
+                path: path.to_owned(),
+                field: unknown.clone(),
+                suggestion: did_you_mean(unknown, FIELDS),
+            });
+        }
+        // Once more from the text, so that the message shows the line.
+        check(path, toml::from_str(text).map_err(broken)?)
+    }
+
+    /// The manifest as TOML, with `file` as it is.
+    #[must_use]
+    pub fn to_toml(&self) -> String {
+        let raw = Raw {
+            name: self.name.clone(),
+            file: self.file.clone(),
+            sha256: self.sha256.clone(),
+            architecture: self.architecture.clone(),
+            mean: self.mean.to_vec(),
+            std: self.std.to_vec(),
+            source: self.source.clone(),
+            license: self.license.clone(),
+            notes: self.notes.clone(),
+        };
+        toml::to_string(&raw).expect("texts and numbers can be written as TOML")
+    }
+
+    /// Writes the manifest, atomically. `file` must be relative to the folder of `path`.
+    pub fn write(&self, path: &Path) -> Result<(), FormatError> {
+        Ok(atomic::write(path, self.to_toml().as_bytes())?)
+    }
+
+    /// Reads the weights, compares their checksum, and gives it along.
+    pub fn load(&self) -> Result<(StateDict, String), FormatError> {
+        weights::read_checked(&self.file, self.sha256.as_deref())
+    }
+}
+
+fn check(path: &Path, raw: Raw) -> Result<Manifest, ManifestError> {
+    let wrong = |field: &'static str, expected: &'static str, found: String| ManifestError::Value {
+        path: path.to_owned(),
+        field,
+        expected,
+        found,
+    };
+    for (field, text) in
+        [("name", &raw.name), ("architecture", &raw.architecture), ("source", &raw.source)]
+    {
+        if text.trim().is_empty() {
+            return Err(wrong(field, "a text that is not empty", format!("'{text}'")));
+        }
+    }
+    if raw.file.as_os_str().is_empty() {
+        return Err(wrong("file", "the path of the weights", "''".to_owned()));
+    }
+    let hexadecimal =
+        |text: &String| text.len() == 64 && text.chars().all(|c| c.is_ascii_hexdigit());
+    if let Some(sha256) = raw.sha256.as_ref().filter(|text| !hexadecimal(text)) {
+        return Err(wrong("sha256", "64 hexadecimal digits", format!("'{sha256}'")));
+    }
+    let channels = |field, expected, values: &[f64], fits: fn(f64) -> bool| {
+        <[f64; 3]>::try_from(values)
+            .ok()
+            .filter(|values| values.iter().all(|&value| value.is_finite() && fits(value)))
+            .ok_or_else(|| wrong(field, expected, format!("{values:?}")))
+    };
+    let mean = channels(
+        "mean",
+        "three numbers in [0, 1], one a channel (pixels lie in [0, 1]; divide means of 8-bit \
+         pixels by 255)",
+        &raw.mean,
+        |value| (0.0..=1.0).contains(&value),
+    )?;
+    let std = channels(
+        "std",
+        "three numbers above 0 and at most 1, one a channel (pixels lie in [0, 1]; divide those \
+         of 8-bit pixels by 255)",
+        &raw.std,
+        |value| value > 0.0 && value <= 1.0,
+    )?;
+    let folder = path.parent().unwrap_or_else(|| Path::new(""));
+    Ok(Manifest {
+        name: raw.name,
+        file: folder.join(raw.file),
+        sha256: raw.sha256.map(|text| text.to_ascii_lowercase()),
+        architecture: raw.architecture,
+        mean,
+        std,
+        source: raw.source,
+        license: raw.license,
+        notes: raw.notes,
+    })
+}
+
+/// A manifest that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ManifestError {
+    /// The operating system refused.
+    #[error("cannot read manifest {path}: {source}")]
+    Read {
+        /// The manifest.
+        path: PathBuf,
+        /// Its reason.
+        source: std::io::Error,
+    },
+    /// Not TOML, or a field is missing or of another type.
+    #[error("manifest {path}: {source}")]
+    Toml {
+        /// The manifest.
+        path: PathBuf,
+        /// What and in which line.
+        source: Box<toml::de::Error>,
+    },
+    /// A field that manifests do not have.
+    #[error(
+        "manifest {path}: unknown field '{field}'{suggestion}; the fields are {}",
+        FIELDS.join(", ")
+    )]
+    UnknownField {
+        /// The manifest.
+        path: PathBuf,
+        /// The field.
+        field: String,
+        /// `; did you mean …?`, or empty.
+        suggestion: String,
+    },
+    /// A value that makes no sense.
+    #[error("manifest {path}: {field}: expected {expected}, found {found}")]
+    Value {
+        /// The manifest.
+        path: PathBuf,
+        /// The field.
+        field: &'static str,
+        /// What should stand there.
+        expected: &'static str,
+        /// What stands there.
+        found: String,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = r#"
+name = "ResNet-32"
+file = "weights/resnet32.pt"
+architecture = "resnet32"
+mean = [0.485, 0.456, 0.406]
+std = [0.229, 0.224, 0.225]
+source = "a paper"
+"#;
+
+    fn parse(text: &str) -> Result<Manifest, ManifestError> {
+        Manifest::parse(Path::new("models/one.toml"), text)
+    }
+
+    /// Would catch a weights path that depends on where the program is started.
+    #[test]
+    fn file_is_beside_the_manifest() {
+        let manifest = parse(GOOD).unwrap();
+        assert_eq!(manifest.file, Path::new("models/weights/resnet32.pt"));
+        let again = Manifest::parse(Path::new("x.toml"), &manifest.to_toml()).unwrap();
+        assert_eq!(again, manifest);
+    }
+
+    /// Would catch a slip in a field's name being ignored.
+    #[test]
+    fn near_names_are_suggested() {
+        let error = parse(&format!("{GOOD}licence = \"MIT\"")).unwrap_err().to_string();
+        assert!(error.contains("did you mean 'license'?"), "{error}");
+        let error = parse(&GOOD.replace("architecture", "arch")).unwrap_err().to_string();
+        assert!(error.contains("unknown field 'arch'"), "{error}");
+    }
+
+    /// Would catch numbers that silently ruin every result.
+    #[test]
+    fn nonsense_is_refused() {
+        for (from, to, expect) in [
+            ("[0.229, 0.224, 0.225]", "[0.229, 0.0, 0.225]", "std"),
+            ("[0.229, 0.224, 0.225]", "[0.229, nan, 0.225]", "std"),
+            ("[0.229, 0.224, 0.225]", "[58.4, 57.1, 57.4]", "divide"),
+            ("[0.485, 0.456, 0.406]", "[0.485, 0.456]", "three numbers"),
+            ("[0.485, 0.456, 0.406]", "[124, 116, 104]", "divide"),
+            ("\"a paper\"", "\" \"", "source"),
+            ("\"ResNet-32\"", "32", "string"),
+            ("source = \"a paper\"", "source = \"a paper\"\nsha256 = \"abc\"", "64 hex"),
+            ("source = \"a paper\"", "", "missing field"),
+            ("name =", "name", "expected"),
+        ] {
+            let error = parse(&GOOD.replace(from, to)).unwrap_err().to_string();
+            assert!(error.contains(expect), "{error}");
+            assert!(error.contains("models/one.toml"), "{error}");
+        }
+    }
+}
