@@ -1,5 +1,7 @@
 //! Weights files as they are met: real checkpoints, and files that Python wrote.
 
+#![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
+
 mod common;
 
 use resilience_core::format::array::{Array, ArrayData, StateDict};
@@ -58,6 +60,47 @@ fn checksum_is_compared() {
     assert!(matches!(error, FormatError::Checksum { .. }), "{error}");
 }
 
+/// Would catch a kind of number, a view of a storage, a wrapping or a protocol of PyTorch's that is
+/// read wrong; `golden/pth/generate.py` wrote the files.
+#[test]
+fn files_that_python_wrote() {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/pth");
+    let base = |indices: &[usize]| indices.iter().map(|&i| i as f64 / 8.0).collect::<Vec<_>>();
+    let transposed: Vec<usize> = (0..6).flat_map(|c| (0..4).map(move |r| r * 6 + c)).collect();
+    let expected: [(&str, &[usize], Vec<f64>); 15] = [
+        ("transposed", &[6, 4], base(&transposed)),
+        ("offset", &[2, 3], base(&[5, 6, 7, 8, 9, 10])),
+        ("strided", &[2, 2], base(&[1, 4, 13, 16])),
+        ("expanded", &[2, 3], base(&[3; 6])),
+        ("parameter", &[2], vec![1.5, -2.5]),
+        ("half", &[2], vec![0.5, -3.0]),
+        ("bfloat", &[2], vec![0.25, 7.0]),
+        ("double", &[2, 1], vec![0.1, 0.2]),
+        ("long", &[], vec![-(2_f64.powi(40))]),
+        ("int", &[2], vec![-5.0, 6.0]),
+        ("short", &[1], vec![-300.0]),
+        ("char", &[1], vec![-3.0]),
+        ("byte", &[1], vec![200.0]),
+        ("bool", &[2], vec![1.0, 0.0]),
+        ("empty", &[0, 3], vec![]),
+    ];
+    for file in [
+        "zip.pth",
+        "legacy.pth",
+        "zip_wrapped_protocol_4.pth",
+        "legacy_wrapped_protocol_5.pth",
+        "legacy_protocol_3.pth",
+    ] {
+        let state = read_weights(&golden.join(file)).unwrap_or_else(|error| panic!("{error}"));
+        assert!(state.names().eq(expected.iter().map(|(name, _, _)| *name)), "{file}");
+        for (name, shape, values) in &expected {
+            let array = state.get(name).unwrap();
+            assert_eq!(array.shape(), *shape, "{file} {name}");
+            assert_eq!(array.to_f64(), *values, "{file} {name}");
+        }
+    }
+}
+
 /// Would catch a real checkpoint of either form that no longer reads, a wrapping that is not
 /// taken off, or numbers taken from the wrong place: the sums were computed with PyTorch.
 #[test]
@@ -75,10 +118,10 @@ fn real_checkpoints() {
 
 /// File, number of entries, name and shape of one of them, sum of all numbers.
 const REAL: &[(&str, usize, &str, &[usize], f64)] = &[
-    ("resnet32_linf8_adversarial.pt", 188, "conv1.weight", &[16, 3, 3, 3], 435912.13761733554),
-    ("resnet32_standard.pt", 157, "conv1.weight", &[16, 3, 3, 3], 721.5178900284966),
-    ("resnet2b.pth", 16, "conv1.weight", &[8, 3, 3, 3], -183.02979988849262),
-    ("cifar_wide_kw.pth", 8, "0.weight", &[16, 3, 4, 4], -113.23196269117128),
-    ("cifar_sgd_8px.pth", 8, "0.weight", &[16, 3, 4, 4], -1090.0237181880932),
-    ("cifar_madry_8px.pth", 8, "0.weight", &[16, 3, 4, 4], -1179.080466416029),
+    ("resnet32_linf8_adversarial.pt", 188, "conv1.weight", &[16, 3, 3, 3], 435_912.137_617),
+    ("resnet32_standard.pt", 157, "conv1.weight", &[16, 3, 3, 3], 721.517_890),
+    ("resnet2b.pth", 16, "conv1.weight", &[8, 3, 3, 3], -183.029_800),
+    ("cifar_wide_kw.pth", 8, "0.weight", &[16, 3, 4, 4], -113.231_963),
+    ("cifar_sgd_8px.pth", 8, "0.weight", &[16, 3, 4, 4], -1_090.023_718),
+    ("cifar_madry_8px.pth", 8, "0.weight", &[16, 3, 4, 4], -1_179.080_466),
 ];

@@ -24,11 +24,11 @@ pub enum DatasetError {
     #[error("unknown split '{0}'; expected train or test")]
     UnknownSplit(String),
     /// A path that holds no data set.
-    #[error("{path} holds no data set{because}: expected {expected}")]
+    #[error("{because}{path} holds no data set: expected {expected}")]
     NotRecognised {
         /// As given.
         path: PathBuf,
-        /// Who said that it does, or empty.
+        /// Who said that it does (`$RESILIENCE_DATA: `), or empty.
         because: &'static str,
         /// Forms that are looked for.
         expected: String,

@@ -1,5 +1,6 @@
 //! Where a data set lies: the path given, or the usual places, or else its server.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use etcetera::BaseStrategy;
@@ -101,7 +102,7 @@ pub fn find(
         (Some(made), _) if matches!(made.origin, Origin::Generated(_)) => {
             Ok(Source { spec: made, path: None })
         }
-        (_, Some(path)) => at_path(Path::new(path), " ($RESILIENCE_DATA)"),
+        (_, Some(path)) => at_path(Path::new(path), "$RESILIENCE_DATA: "),
         (Some(wanted), None) => in_places(wanted, places, observer),
         (None, None) => Err(unknown(DEFAULT)),
     }
@@ -113,7 +114,8 @@ fn at_path(path: &Path, because: &'static str) -> Result<Source, DatasetError> {
         if because.is_empty() && !text.contains(['/', '\\', '.']) {
             return Err(unknown(&text));
         }
-        let source = std::io::ErrorKind::NotFound.into();
+        let reason = format!("{because}there is no such file or folder");
+        let source = io::Error::new(io::ErrorKind::NotFound, reason);
         return Err(DatasetError::Read { path: path.to_owned(), source });
     }
     let files = || {
@@ -171,5 +173,72 @@ fn unknown(name: &str) -> DatasetError {
         name: name.to_owned(),
         known: ids().collect::<Vec<_>>().join(", "),
         suggestion: did_you_mean(name, ids()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Silent;
+
+    /// A folder in which the data set seems to lie.
+    fn folder() -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("cifar-10-batches-py")).unwrap();
+        std::fs::write(folder.path().join("cifar-10-batches-py/test_batch"), b"x").unwrap();
+        folder
+    }
+
+    fn found(request: Option<&str>, places: &Places) -> PathBuf {
+        find(request, places, &mut Silent).unwrap().path.unwrap()
+    }
+
+    /// Would catch the places being looked into in another order than documented.
+    #[test]
+    fn order_of_places() {
+        let (given, set, cache, here) = (folder(), folder(), folder(), folder());
+        std::fs::create_dir(here.path().join("data")).unwrap();
+        let text = |folder: &tempfile::TempDir| folder.path().to_str().unwrap().to_owned();
+        let mut places = Places {
+            data: Some(text(&set)),
+            cache: Some(cache.path().to_owned()),
+            here: here.path().to_owned(),
+            mirror: Some("http://127.0.0.1:9".to_owned()),
+        };
+        assert!(found(Some(&text(&given)), &places).starts_with(given.path()));
+        assert!(found(None, &places).starts_with(set.path()));
+        assert!(found(Some("cifar10"), &places).starts_with(set.path()));
+        places.data = None;
+        assert!(found(Some("cifar10"), &places).starts_with(cache.path()));
+        let batches = "cifar-10-batches-py";
+        std::fs::rename(cache.path().join(batches), here.path().join("data").join(batches))
+            .unwrap();
+        assert!(found(None, &places).starts_with(here.path()));
+    }
+
+    /// Would catch a wrong path being passed over for another place, or an absent data set not
+    /// being told apart from a broken one.
+    #[test]
+    fn failures_are_told_apart() {
+        let (empty, cache) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let mut places = Places {
+            data: Some(empty.path().to_str().unwrap().to_owned()),
+            cache: Some(cache.path().to_owned()),
+            here: empty.path().to_owned(),
+            mirror: Some("http://127.0.0.1:9/".to_owned()),
+        };
+        let error = find(None, &places, &mut Silent).unwrap_err();
+        assert!(matches!(error, DatasetError::NotRecognised { .. }), "{error}");
+        assert!(error.to_string().starts_with("$RESILIENCE_DATA: "), "{error}");
+        places.data = Some("cifar10".to_owned());
+        let error = find(None, &places, &mut Silent).unwrap_err();
+        assert!(matches!(error, DatasetError::Unreachable { .. }), "{error}");
+        let error = find(Some("cifar"), &places, &mut Silent).unwrap_err().to_string();
+        assert!(error.contains("known: cifar10"), "{error}");
+        let error = find(Some("./cifar10"), &places, &mut Silent).unwrap_err();
+        assert!(matches!(error, DatasetError::Read { .. }), "{error}");
+        places.cache = None;
+        let error = find(None, &places, &mut Silent).unwrap_err();
+        assert!(matches!(error, DatasetError::NoCache { .. }), "{error}");
     }
 }

@@ -186,4 +186,21 @@ mod tests {
         let error = read(&python2(2, 10, "testing batch 1 of 1", false), "test_batch", 2);
         assert!(matches!(error, Err(DatasetError::Record { record: 0, .. })));
     }
+
+    /// Would catch a batch that is cut short, or damaged near its start, being read or panicked on.
+    #[test]
+    fn broken_batches_are_errors() {
+        let bytes = python2(1, 3, "testing batch 1 of 1", false);
+        let head = bytes.len() - IMAGE;
+        for length in (0..head).chain([head + 1, head + IMAGE / 2, bytes.len() - 1]) {
+            assert!(read(&bytes[..length], "test_batch", 1).is_err(), "cut to {length}");
+        }
+        for at in 0..head {
+            for value in [0, b'.', b'(', 0xff] {
+                let mut damaged = bytes.clone();
+                damaged[at] = value;
+                let _ = read(&damaged, "test_batch", 1);
+            }
+        }
+    }
 }

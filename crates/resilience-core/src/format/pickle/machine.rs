@@ -97,7 +97,7 @@ impl<'a> Machine<'a> {
             b'L' => {
                 let line = self.line()?;
                 let value = parsed(line.strip_suffix(b"L").unwrap_or(line))?;
-                self.push(Node::Int(value))?;
+                self.push(integer(value))?;
             }
             b'F' => {
                 let line = self.line()?;
@@ -333,15 +333,15 @@ impl<'a> Machine<'a> {
     }
 
     fn long(&mut self, length: u64) -> Step<()> {
+        const WIDTH: usize = size_of::<i128>();
         let bytes = self.take(length)?;
-        let node = if bytes.len() <= 8 {
-            let fill = if bytes.last().is_some_and(|byte| byte & 0x80 != 0) { 0xff } else { 0 };
-            let mut wide = [fill; 8];
-            wide[..bytes.len()].copy_from_slice(bytes);
-            Node::Int(i64::from_le_bytes(wide))
-        } else {
-            Node::Wide(bytes)
-        };
+        if bytes.len() > WIDTH {
+            return Err(PickleProblem::Unsupported("an integer of more than 128 bits"));
+        }
+        let negative = bytes.last().is_some_and(|byte| byte & 0x80 != 0);
+        let mut wide = [if negative { 0xff } else { 0 }; WIDTH];
+        wide[..bytes.len()].copy_from_slice(bytes);
+        let node = integer(i128::from_le_bytes(wide));
         self.push(node)
     }
 
@@ -509,6 +509,10 @@ fn known(module: &[u8], name: &[u8]) -> Step<Function> {
     let (module, name) = (String::from_utf8_lossy(module), String::from_utf8_lossy(name));
     Function::find(&module, &name)
         .ok_or_else(|| PickleProblem::Forbidden(text::shortened(&format!("{module}.{name}"))))
+}
+
+fn integer(value: i128) -> Node<'static> {
+    i64::try_from(value).map_or(Node::Wide(value), Node::Int)
 }
 
 fn parsed<T: std::str::FromStr>(line: &[u8]) -> Step<T> {

@@ -27,8 +27,8 @@ pub enum Node<'a> {
     Bool(bool),
     /// An integer of at most 64 bits.
     Int(i64),
-    /// A wider integer: little-endian two's complement.
-    Wide(&'a [u8]),
+    /// A wider integer.
+    Wide(i128),
     /// A float.
     Float(f64),
     /// A text.
@@ -133,7 +133,7 @@ impl<'a> Pickle<'a> {
             Node::None => "None".to_owned(),
             Node::Bool(value) => if *value { "True" } else { "False" }.to_owned(),
             Node::Int(value) => format!("the integer {value}"),
-            Node::Wide(_) => "an integer of more than 64 bits".to_owned(),
+            Node::Wide(value) => format!("the integer {value}"),
             Node::Float(value) => format!("the number {value}"),
             Node::Text(text) => format!("the text '{}'", text::shortened(text)),
             Node::Bytes(bytes) => format!("{} bytes", bytes.len()),

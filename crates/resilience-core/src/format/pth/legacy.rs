@@ -9,24 +9,29 @@ use crate::format::FormatError;
 use crate::format::array::StateDict;
 use crate::format::pickle::{self, Node, Pickle};
 
-/// 0x1950a86a20f9469cfc6c, little-endian.
-const MAGIC: [u8; 10] = [0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];
+const MAGIC: i128 = 0x1950_a86a_20f9_469c_fc6c;
 const VERSION: i64 = 1001;
 
-/// Whether the first pickle can be that of the magic number.
+/// Whether the file begins with a pickle of the magic number, as far as it goes.
 pub fn starts_like_one(bytes: &[u8]) -> bool {
-    let head = &bytes[..bytes.len().min(16)];
-    match head.windows(MAGIC.len()).position(|window| window == MAGIC) {
-        Some(_) => true,
-        // A file cut short inside of the number is still one of these, and broken.
-        None => head.len() < 16 && head.starts_with(&[0x80, 2, 0x8a]),
+    // From protocol 4 on with a frame in front. In protocols 0 and 1 not even PyTorch reads its own
+    // files.
+    let number = [&[0x8a, 10], &MAGIC.to_le_bytes()[..10]].concat();
+    let begins = |head: &[u8], expected: &[u8]| {
+        let length = head.len().min(expected.len());
+        length > 0 && head[..length] == expected[..length]
+    };
+    match bytes {
+        [0x80, 2 | 3, number_bytes @ ..] => begins(number_bytes, &number),
+        [0x80, 4 | 5, 0x95, frame @ ..] => begins(frame.get(8..).unwrap_or_default(), &number),
+        _ => false,
     }
 }
 
 pub fn read(path: &Path, bytes: &[u8]) -> Result<StateDict, FormatError> {
     let mut at = 0;
     let magic = next(path, bytes, &mut at, "magic number")?;
-    if !matches!(magic.node(magic.root()), Node::Wide(number) if *number == MAGIC) {
+    if !matches!(magic.node(magic.root()), Node::Wide(MAGIC)) {
         return Err(content(path, "magic number", "that of PyTorch", &magic));
     }
     let version = next(path, bytes, &mut at, "version")?;

@@ -1,0 +1,48 @@
+"""Writes the PyTorch files of this folder; made with PyTorch 2.11 and Python 3.11.
+
+Each holds the same state dict, with what real files have: every kind of number, a transposed
+view, an offset into a storage, two tensors on one storage, a scalar, an empty tensor, a parameter.
+"""
+
+from collections import OrderedDict
+from pathlib import Path
+
+import torch
+
+HERE = Path(__file__).parent
+base = torch.arange(24, dtype=torch.float32) / 8
+state = OrderedDict(
+    transposed=base.view(4, 6).t(),
+    offset=base[5:11].view(2, 3),
+    strided=base.view(4, 6)[::2, 1::3],
+    expanded=base[3:4].expand(2, 3),
+    parameter=torch.nn.Parameter(torch.tensor([1.5, -2.5])),
+    half=torch.tensor([0.5, -3.0], dtype=torch.float16),
+    bfloat=torch.tensor([0.25, 7.0], dtype=torch.bfloat16),
+    double=torch.tensor([[0.1], [0.2]], dtype=torch.float64),
+    long=torch.tensor(-(2**40)),
+    int=torch.tensor([-5, 6], dtype=torch.int32),
+    short=torch.tensor([-300], dtype=torch.int16),
+    char=torch.tensor([-3], dtype=torch.int8),
+    byte=torch.tensor([200], dtype=torch.uint8),
+    bool=torch.tensor([True, False]),
+    empty=torch.zeros(0, 3),
+)
+wrapped = OrderedDict(("module." + name, tensor) for name, tensor in state.items())
+torch.save(state, HERE / "zip.pth")
+torch.save(state, HERE / "legacy.pth", _use_new_zipfile_serialization=False)
+torch.save(
+    {"epoch": 3, "best": torch.tensor(0.5), "optimizer": {"state": {}}, "state_dict": [wrapped]},
+    HERE / "zip_wrapped_protocol_4.pth",
+    pickle_protocol=4,
+)
+torch.save(
+    {"net": {"_orig_mod." + name: tensor for name, tensor in state.items()}},
+    HERE / "legacy_wrapped_protocol_5.pth",
+    pickle_protocol=5,
+    _use_new_zipfile_serialization=False,
+)
+torch.save(
+    {"model_state_dict": state}, HERE / "legacy_protocol_3.pth", pickle_protocol=3,
+    _use_new_zipfile_serialization=False,
+)

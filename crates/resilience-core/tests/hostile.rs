@@ -1,0 +1,207 @@
+//! Files that lie: whatever a file says, reading it ends in a result or in an error that names the
+//! file, never in a panic, a hang or gigabytes of memory.
+
+#![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
+
+use std::io::{Cursor, Write};
+use std::path::Path;
+
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use resilience_core::format::array::StateDict;
+use resilience_core::format::weights::{parse_weights, read_weights};
+use resilience_core::format::{FormatError, pickle, pth, safetensors};
+use zip::write::{SimpleFileOptions, ZipWriter};
+
+const NAME: &str = "hostile.pth";
+
+fn read(bytes: &[u8]) -> Result<StateDict, FormatError> {
+    let result = parse_weights(Path::new(NAME), bytes);
+    if let Err(error) = &result {
+        assert!(error.to_string().contains(NAME), "{error}");
+    }
+    result
+}
+
+/// One honest file of each form.
+fn honest() -> Vec<(&'static str, Vec<u8>)> {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/pth");
+    let state = read_weights(&golden.join("zip.pth")).unwrap();
+    let file = |name| std::fs::read(golden.join(name)).unwrap();
+    vec![
+        ("zip", file("zip.pth")),
+        ("ours", pth::to_bytes(&state)),
+        ("legacy", file("legacy.pth")),
+        ("legacy in protocol 5", file("legacy_wrapped_protocol_5.pth")),
+        ("safetensors", safetensors::to_bytes(&state).unwrap()),
+    ]
+}
+
+/// Would catch a length that is trusted at the end of a file.
+#[test]
+fn cut_short_at_every_length() {
+    for (form, bytes) in honest() {
+        read(&bytes).unwrap_or_else(|error| panic!("{form}: {error}"));
+        for length in 0..bytes.len() {
+            assert!(read(&bytes[..length]).is_err(), "{form} cut to {length} bytes was read");
+        }
+    }
+}
+
+/// Would catch a panic, or an endless loop, on damage anywhere.
+#[test]
+fn damaged_anywhere() {
+    let mut rng = ChaCha8Rng::seed_from_u64(0);
+    for (_, bytes) in honest() {
+        for at in 0..bytes.len() {
+            let mut damaged = bytes.clone();
+            damaged[at] = rng.next_u32() as u8;
+            let _ = read(&damaged);
+            let other = rng.next_u32() as usize % bytes.len();
+            damaged[other] = rng.next_u32() as u8;
+            let _ = read(&damaged);
+        }
+    }
+}
+
+/// Would catch a panic on instructions in an order that no pickler writes.
+#[test]
+fn random_programs() {
+    let mut rng = ChaCha8Rng::seed_from_u64(1);
+    let opcodes = b"(.0123NIJKMLTUSVXBC]})lteds\x85\x86\x87ausbRcio\x81\x93pqrghj\x94\x80\x95\x8a\x8b\x88\x89\x8c\x8e\x8f\x90\x91\x96QP\n";
+    for _ in 0..200_000 {
+        let length = rng.next_u32() % 24;
+        let program: Vec<u8> = (0..length)
+            .map(|_| match rng.next_u32() {
+                choice if choice % 4 == 0 => (choice >> 8) as u8 % 8,
+                choice => opcodes[(choice >> 8) as usize % opcodes.len()],
+            })
+            .chain([b'.'])
+            .collect();
+        if let Ok((tree, used)) = pickle::parse(&program) {
+            assert!(used <= program.len());
+            let _ = tree.describe(tree.root());
+        }
+    }
+}
+
+/// A zip-form file with this pickle and these storages.
+fn archive(pickled: &[u8], storages: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
+    let options = SimpleFileOptions::default();
+    archive.start_file("archive/data.pkl", options).unwrap();
+    archive.write_all(pickled).unwrap();
+    for (name, bytes) in storages {
+        archive.start_file(format!("archive/data/{name}"), options).unwrap();
+        archive.write_all(bytes).unwrap();
+    }
+    archive.finish().unwrap().into_inner()
+}
+
+/// The pickle of a tensor of bytes on storage `key`, everything given as pickled.
+fn tensor(key: &str, count: &str, offset: &str, shape: &str, strides: &str) -> String {
+    format!(
+        "ctorch._utils\n_rebuild_tensor_v2\n((S'storage'\nctorch\nByteStorage\nS'{key}'\nS'cpu'\n\
+         {count}tQ{offset}({shape}t({strides}tI00\nNtR"
+    )
+}
+
+/// Would catch code being reached from a checkpoint in any of the ways in which one can name it.
+#[test]
+fn code_is_refused_by_name() {
+    for (program, name) in [
+        (&b"cos\nsystem\n(S'true'\ntR."[..], "os.system"),
+        (b"(dS'state_dict'\ncposix\nsystem\n(S'true'\ntRs.", "posix.system"),
+        (b"\x80\x04\x8c\x02os\x8c\x06system\x93\x8c\x04true\x85R.", "os.system"),
+        (b"(S'true'\nios\nsystem\n.", "os.system"),
+        (b"(cos\nsystem\nS'true'\no.", "os.system"),
+        (b"cbuiltins\nexec\n(S'0'\ntR.", "builtins.exec"),
+        (b"c__builtin__\ngetattr\n.", "__builtin__.getattr"),
+        (b"ctorch.storage\n_load_from_bytes\n(S''\ntR.", "torch.storage._load_from_bytes"),
+        (b"ctorch\n_utils._rebuild_tensor_v2\n.", "torch._utils._rebuild_tensor_v2"),
+        (b"cargparse\nNamespace\n.", "argparse.Namespace"),
+    ] {
+        let error = read(&archive(program, &[])).unwrap_err().to_string();
+        assert!(error.contains(&format!("'{name}'")), "{error}");
+        assert!(error.contains("nothing was executed"), "{error}");
+        assert!(error.contains("archive/data.pkl"), "{error}");
+    }
+}
+
+/// Would catch memory being taken for what a small file only claims.
+#[test]
+fn bombs_are_refused() {
+    let bytes = [7; 16];
+    for (what, pickled) in [
+        ("huge shape", tensor("0", "I16\n", "I0\n", "L1099511627776L\n", "I0\n")),
+        ("overflow", tensor("0", "I16\n", "I0\n", &"L4294967296L\n".repeat(3), &"I0\n".repeat(3))),
+        ("huge stride", tensor("0", "I16\n", "I0\n", "I2\nI2\n", "L9223372036854775807L\nI1\n")),
+        ("huge offset", tensor("0", "I16\n", "L9223372036854775807L\n", "I2\n", "I1\n")),
+        ("negative offset", tensor("0", "I16\n", "I-1\n", "I2\n", "I1\n")),
+        ("negative side", tensor("0", "I16\n", "I0\n", "I-2\n", "I1\n")),
+        ("beyond the storage", tensor("0", "I16\n", "I15\n", "I2\n", "I1\n")),
+        ("too few strides", tensor("0", "I16\n", "I0\n", "I2\nI2\n", "I1\n")),
+        ("larger than its entry", tensor("0", "I17\n", "I0\n", "I2\n", "I1\n")),
+        ("smaller than its entry", tensor("0", "I15\n", "I0\n", "I2\n", "I1\n")),
+        ("huge storage", tensor("0", "L9223372036854775807L\n", "I0\n", "I2\n", "I1\n")),
+        ("no such storage", tensor("../0", "I16\n", "I0\n", "I2\n", "I1\n")),
+    ] {
+        let pickled = format!("(dS'weight'\n{pickled}s.");
+        let error = read(&archive(pickled.as_bytes(), &[("0", &bytes)]));
+        assert!(error.is_err(), "{what} was read");
+    }
+    let good = format!("(dS'weight'\n{}s.", tensor("0", "I16\n", "I1\n", "I2\nI3\n", "I4\nI2\n"));
+    assert_eq!(read(&archive(good.as_bytes(), &[("0", &bytes)])).unwrap().entries.len(), 1);
+}
+
+/// Would catch a storage that many tensors claim, each whole, filling the memory.
+#[test]
+fn overlapping_storages_are_bounded() {
+    let bytes = vec![0; 1 << 20];
+    let tensor = tensor("0", "I1048576\n", "I0\n", "I1048576\n", "I1\n");
+    let pickled = |n: usize| {
+        let entries: Vec<_> = (0..n).map(|i| format!("S'w{i}'\n{tensor}s")).collect();
+        archive(format!("(d{}.", entries.concat()).as_bytes(), &[("0", &bytes)])
+    };
+    assert_eq!(read(&pickled(2)).unwrap().entries.len(), 2);
+    let error = read(&pickled(100)).unwrap_err();
+    assert!(matches!(error, FormatError::TooLarge { .. }), "{error}");
+}
+
+/// Would catch an entry that unpacks to far more than the pickle says, and a pickle that does.
+#[test]
+fn zip_bombs_are_refused() {
+    let zeros = vec![0; 64 << 20];
+    let pickled = format!("(dS'w'\n{}s.", tensor("0", "I16\n", "I0\n", "I2\n", "I1\n"));
+    let error = read(&archive(pickled.as_bytes(), &[("0", &zeros)])).unwrap_err().to_string();
+    assert!(error.contains("expected 16 bytes or fewer"), "{error}");
+    let error = read(&archive(&vec![b'N'; 64 << 20], &[])).unwrap_err().to_string();
+    assert!(error.contains("or fewer") || error.contains("more than"), "{error}");
+}
+
+/// Would catch recursion over what a file nests, or around what it ties into a circle.
+#[test]
+fn deep_and_circular_values_end() {
+    let deep = [vec![b']'; 500_000], vec![b'a'; 499_999], b".".to_vec()].concat();
+    let circle = b"]q\x00h\x00a.".to_vec();
+    let circle_of_dicts = b"}q\x00S'model'\nh\x00s.".to_vec();
+    for pickled in [deep, circle, circle_of_dicts] {
+        let error = read(&archive(&pickled, &[])).unwrap_err();
+        assert!(matches!(error, FormatError::NoStateDict { .. }), "{error}");
+    }
+}
+
+/// Would catch a message that leaves a user alone with a file of another kind.
+#[test]
+fn other_files_are_told_apart() {
+    for (bytes, expect) in [
+        (&b"<!DOCTYPE html>"[..], "web page"),
+        (b"version https://git-lfs.github.com/spec/v1", "git lfs pull"),
+        (b"\x89HDF\r\n", "Keras"),
+        (b"", "empty"),
+        (b"abc", "[61, 62, 63]"),
+    ] {
+        let error = read(bytes).unwrap_err().to_string();
+        assert!(error.contains(expect), "{error}");
+    }
+}
