@@ -34,7 +34,7 @@ build:  ## build target/release/resilience
 
 reproduce:  ## train, attack, compare, report: RESILIENCE_DATA=DIR BASELINES="a.toml" ARGS="--epochs 1"
 	@$(WITH_LIBTORCH) $(CARGO) build --release --locked && $(CARGO) run --release --locked --quiet \
-		--package resilience-cli --bin resilience -- reproduce $(BASELINES:%=--baseline %) $(ARGS)
+		--bin resilience -- reproduce $(BASELINES:%=--baseline %) $(ARGS)
 
 test: lint doc  ## check the format, lint, build the documentation, run the tests
 	@$(WITH_LIBTORCH) $(CARGO) test $(CARGO_FLAGS)
