@@ -8,5 +8,9 @@
 
 pub mod event;
 pub mod record;
+pub mod store;
 pub mod summary;
 pub mod threat;
+
+#[cfg(test)]
+mod testdata;
