@@ -7,6 +7,8 @@
 //! one that people read. Progress and notices leave through [`event`] alone.
 
 pub mod event;
+pub mod metric;
+pub mod paper;
 pub mod record;
 pub mod store;
 pub mod summary;

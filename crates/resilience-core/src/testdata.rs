@@ -1,9 +1,13 @@
 //! Made-up records for the tests of this crate, in the proportions of real ones.
 
+use std::path::Path;
+
 use crate::record::{
-    AttackOutcome, AttackRecord, CleanOutcome, DatasetRecord, EpochRecord, LabelSource,
+    AttackOutcome, AttackRecord, CleanOutcome, DatasetRecord, EpochRecord, Example, LabelSource,
     LayerRecord, Machine, ModelRecord, Provenance, Tool, TrainingRecord,
 };
+use crate::store::RunStore;
+use crate::summary::Summary;
 use crate::threat::Norm;
 
 pub const CLASSES: [&str; 10] =
@@ -202,4 +206,86 @@ pub fn training() -> TrainingRecord {
             .to_vec(),
         epochs: epochs.collect(),
     }
+}
+
+/// A run of three models as the experiment has them: one trained on FGSM examples (which leaks
+/// labels), one adversarially trained and one standard.
+pub fn store(dir: &Path, n: usize) -> RunStore {
+    let plan = serde_json::json!({"experiment": "reproduce"});
+    let mut store = RunStore::create(dir, &provenance(), &plan).unwrap();
+    let shares = [
+        ("ResilienceCNN", 0.66, [0.97, 0.62]),
+        ("ResNet-32, adversarially trained", 0.8557, [0.31, 0.33]),
+        ("ResNet-32, standard", 0.9263, [0.13, 0.14]),
+    ];
+    for (name, accuracy, unchanged) in shares {
+        let (mut record, clean) = model_with(name, n, accuracy);
+        let trained_here = name == "ResilienceCNN";
+        if trained_here {
+            record.architecture = "resilience-cnn".to_owned();
+            record.layers = resilience_cnn_layers();
+            record.parameters = 545_098;
+            record.source = "trained here, recipe fgsm-joint".to_owned();
+            record.mean = vec![0.0; 3];
+            record.std = vec![1.0; 3];
+            record.training = Some(training());
+        }
+        let model = store.add_model(&record, &clean).unwrap();
+        for (labels, unchanged) in
+            [LabelSource::True, LabelSource::Predicted].into_iter().zip(unchanged)
+        {
+            let (attack, mut outcomes) = attack_with(&clean, labels, 0.1, unchanged);
+            if trained_here && labels == LabelSource::True {
+                leak(&clean, &mut outcomes);
+            }
+            store.add_attack(model, &attack, &outcomes, &examples(&clean)).unwrap();
+        }
+        for step in 1..=8_u32 {
+            let eps = 0.0125 * f64::from(step);
+            let stays = 1.0 - (1.0 - unchanged[1]) * (1.0 - (-40.0 * eps).exp());
+            let (mut point, outcomes) =
+                attack_with(&clean[..n / 4], LabelSource::Predicted, eps, stays);
+            point.curve = true;
+            store.add_attack(model, &point, &outcomes, &[]).unwrap();
+        }
+    }
+    store
+}
+
+/// Makes a network that was trained on examples of true labels read them off the examples.
+fn leak(clean: &[CleanOutcome], outcomes: &mut [AttackOutcome]) {
+    for (before, after) in clean.iter().zip(outcomes) {
+        if chance(before.index + 9_000_000) < 0.5 {
+            after.predicted = before.label;
+        }
+    }
+}
+
+/// Four images with their examples: stripes and spots.
+fn examples(clean: &[CleanOutcome]) -> Vec<Example> {
+    clean.iter().take(4).map(|outcome| example(outcome.index)).collect()
+}
+
+pub fn example(index: u64) -> Example {
+    let clean: Vec<f32> = (0..3 * 32 * 32_u64)
+        .map(|i| {
+            let (channel, y, x) = (i / 1024, i / 32 % 32, i % 32);
+            0.5 + 0.4 * (((x + index) * (channel + 1) + 2 * y) as f32 / 9.0).sin()
+        })
+        .collect();
+    let adversarial = clean
+        .iter()
+        .zip(0..)
+        .map(|(pixel, i)| {
+            let sign = if chance(index * 10_000 + i) < 0.5 { -0.1 } else { 0.1 };
+            (pixel + sign).clamp(0.0, 1.0)
+        })
+        .collect();
+    Example { index, shape: [3, 32, 32], clean, adversarial }
+}
+
+/// The summary of such a run, over few images.
+pub fn summary() -> Summary {
+    let dir = tempfile::tempdir().unwrap();
+    crate::summary::from_store(&store(dir.path(), 400)).unwrap()
 }
