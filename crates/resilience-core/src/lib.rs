@@ -10,6 +10,7 @@ pub mod event;
 pub mod metric;
 pub mod paper;
 pub mod record;
+pub mod report;
 pub mod store;
 pub mod summary;
 pub mod threat;

@@ -167,7 +167,9 @@ mod tests {
                 }
             }
             Value::Array(items) if items.iter().any(Value::is_object) => {
-                items.iter().for_each(|item| collect(&format!("{path}[]"), item, into));
+                for item in items {
+                    collect(&format!("{path}[]"), item, into);
+                }
             }
             _ => {}
         }
