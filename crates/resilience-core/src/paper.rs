@@ -78,8 +78,8 @@ pub fn notes() -> Vec<String> {
     let (adversarial, robustness) = ((12, 64), (9, 64));
     vec![
         "The figures are the paper's own, on CIFAR-10 with FGSM at eps 0.1. The paper states \
-         neither the number of images nor an interval nor whose labels the attack used, and its \
-         weights are not published, so they cannot be checked here. Ours are what this program \
+         neither the number of images nor an interval nor whose labels the attack used, and links \
+         to no weights, so they cannot be checked here. Ours are what this program \
          measured; nothing was tuned toward theirs."
             .to_owned(),
         "94.78 % is the clean accuracy that RobustBench publishes for its non-robust \

@@ -17,6 +17,8 @@ pub fn from_store(store: &RunStore) -> Result<Summary, SummaryError> {
     for (id, record) in store.models()? {
         let clean = store.clean(id)?;
         check_length(store, &record.name, record.dataset.n, clean.len())?;
+        let classes = clean.iter().flat_map(|c| [c.label, c.predicted]);
+        check_classes(store, &record.name, classes)?;
         let mut attacks = Vec::new();
         let mut curves = Vec::new();
         for (attack_id, attack) in store.attacks(id)? {
@@ -27,6 +29,7 @@ pub fn from_store(store: &RunStore) -> Result<Summary, SummaryError> {
                 attack.n,
                 outcomes.len(),
             )?;
+            check_classes(store, &attack.id, outcomes.iter().map(|o| o.predicted))?;
             let first = clean.get(..outcomes.len()).ok_or_else(|| SummaryError::Incomplete {
                 path: store.path().to_owned(),
                 what: format!("{}, {}", record.name, attack.id),
@@ -46,6 +49,20 @@ pub fn from_store(store: &RunStore) -> Result<Summary, SummaryError> {
         return Err(SummaryError::Empty { path: store.path().to_owned() });
     }
     Ok(Summary { schema: SCHEMA, tool: run.tool.clone(), run, models })
+}
+
+/// The moves are a square of so many classes; a damaged number must not ask for all memory.
+const MOST_CLASS: u32 = 9_999;
+
+fn check_classes(
+    store: &RunStore,
+    what: &str,
+    mut classes: impl Iterator<Item = u32>,
+) -> Result<(), SummaryError> {
+    classes.find(|&class| class > MOST_CLASS).map_or(Ok(()), |class| {
+        let (path, what) = (store.path().to_owned(), what.to_owned());
+        Err(SummaryError::Class { path, what, class, most: MOST_CLASS })
+    })
 }
 
 fn check_length(
@@ -198,5 +215,18 @@ mod tests {
         let eps: Vec<f64> = curve.points.iter().map(|point| point.eps).collect();
         assert_eq!(eps, [0.02, 0.05, 0.1]);
         assert!(b.attacks.is_empty() && b.curves.is_empty());
+    }
+
+    /// Would catch a damaged class number that asks for a matrix of all memory.
+    #[test]
+    fn impossible_classes_are_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let plan = serde_json::Value::Null;
+        let mut store = RunStore::create(dir.path(), &testdata::provenance(), &plan).unwrap();
+        let (record, mut clean) = testdata::model("a", 5);
+        clean[3].predicted = u32::MAX;
+        store.add_model(&record, &clean).unwrap();
+        let error = from_store(&store).unwrap_err();
+        assert!(matches!(error, SummaryError::Class { class: u32::MAX, .. }), "{error}");
     }
 }

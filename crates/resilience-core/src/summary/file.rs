@@ -35,6 +35,18 @@ pub enum SummaryError {
         /// Outcomes that are there.
         found: u64,
     },
+    /// A class number that no classifier has.
+    #[error("'{path}': {what}: class {class} is beyond {most}; the run store is damaged")]
+    Class {
+        /// The run store.
+        path: PathBuf,
+        /// The model or attack.
+        what: String,
+        /// The number.
+        class: u32,
+        /// The largest that is counted.
+        most: u32,
+    },
     /// Another version of the format.
     #[error(
         "'{path}' has schema {found}, but this program reads schema {SCHEMA}; use the version of \
