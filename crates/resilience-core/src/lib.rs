@@ -15,5 +15,7 @@ pub mod store;
 pub mod summary;
 pub mod threat;
 
+mod temporary;
+
 #[cfg(test)]
 mod testdata;

@@ -23,6 +23,7 @@ pub use self::page::html;
 pub use self::terminal::terminal;
 use crate::store::RunStore;
 use crate::summary::{self, Summary};
+use crate::temporary;
 
 /// One run, ready to be shown.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,11 +45,7 @@ impl Run {
 pub fn write_html(runs: &[Run], path: &Path) -> Result<(), ReportError> {
     let page = html(runs)?;
     let io = |source| ReportError::Io { path: path.to_owned(), source };
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(io)?;
+    let mut file = temporary::beside(path).map_err(io)?;
     file.write_all(page.as_bytes()).map_err(io)?;
     file.as_file().sync_all().map_err(io)?;
     file.persist(path).map_err(|error| io(error.error))?;

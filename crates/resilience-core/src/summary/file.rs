@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::{SCHEMA, Summary};
 use crate::store::StoreError;
+use crate::temporary;
 
 /// A summary that cannot be counted, written or read.
 #[derive(Debug, thiserror::Error)]
@@ -89,11 +90,7 @@ impl Summary {
         let mut json = serde_json::to_vec_pretty(self)
             .map_err(|source| SummaryError::Format { path: path.to_owned(), source })?;
         json.push(b'\n');
-        let folder = match path.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        };
-        let mut file = tempfile::NamedTempFile::new_in(folder).map_err(io)?;
+        let mut file = temporary::beside(path).map_err(io)?;
         file.write_all(&json).map_err(io)?;
         file.as_file().sync_all().map_err(io)?;
         file.persist(path).map_err(|error| io(error.error))?;
