@@ -6,11 +6,20 @@
 //! found, [`metric`] counts it, [`summary`] is the result that machines read and [`report`] the
 //! one that people read. Progress and notices leave through [`event`] alone.
 
+pub mod context;
 pub mod dataset;
 pub mod event;
 pub mod format;
 pub mod manifest;
+pub mod metric;
+pub mod paper;
 pub mod record;
+pub mod report;
+pub mod store;
 pub mod suggest;
 pub mod summary;
+mod temporary;
 pub mod threat;
+
+#[cfg(test)]
+mod testdata;

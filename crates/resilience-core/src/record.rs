@@ -7,6 +7,7 @@ use crate::threat::Norm;
 
 /// The program that made a result, and on what.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Tool {
     /// Always `resilience`.
     pub name: String,
@@ -18,6 +19,7 @@ pub struct Tool {
 
 /// One invocation of the program: enough to repeat it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Provenance {
     /// The program.
     pub tool: Tool,
@@ -35,6 +37,7 @@ pub struct Provenance {
 
 /// The machine that a figure was measured on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Machine {
     /// Name of the processor.
     pub cpu: String,
@@ -48,6 +51,7 @@ pub struct Machine {
 
 /// A slice of a data set: the first `n` images of a split, in file order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct DatasetRecord {
     /// `cifar10`, `shapes10`.
     pub name: String,
@@ -63,6 +67,7 @@ pub struct DatasetRecord {
 
 /// A model as evaluated.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ModelRecord {
     /// What it is called in tables.
     pub name: String,
@@ -88,6 +93,7 @@ pub struct ModelRecord {
 
 /// One layer (or block) of a model.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct LayerRecord {
     /// Name of its parameters' prefix in the state dict (`conv1`, `layer1.0`), else what it is.
     pub name: String,
@@ -101,6 +107,7 @@ pub struct LayerRecord {
 
 /// How a model was trained.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct TrainingRecord {
     /// Recipe id.
     pub recipe: String,
@@ -116,6 +123,7 @@ pub struct TrainingRecord {
 
 /// One epoch of training.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct EpochRecord {
     /// Counted from 1.
     pub epoch: u32,
@@ -134,6 +142,7 @@ pub struct EpochRecord {
 
 /// What an unattacked image gave.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct CleanOutcome {
     /// Place of the image in its split, from 0.
     pub index: u64,
@@ -168,6 +177,7 @@ impl LabelSource {
 
 /// One attack on one model: what was done and what it cost.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct AttackRecord {
     /// Registry id, `fgsm`.
     pub id: String,
@@ -196,6 +206,7 @@ pub struct AttackRecord {
 
 /// What an attacked image gave.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct AttackOutcome {
     /// Place of the image in its split, from 0.
     pub index: u64,

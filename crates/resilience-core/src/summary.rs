@@ -1,7 +1,16 @@
 //! The result that machines read: `summary.json`, schema 1.
+//!
+//! `docs/summary-schema.md` describes every field; [`from_store`] counts a run and
+//! [`Summary::write`] and [`Summary::read`] keep it.
+
+mod count;
+mod file;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::count::from_store;
+pub use self::file::SummaryError;
+use crate::metric::{Paired, clopper_pearson};
 use crate::record::{LabelSource, LayerRecord, Provenance, Tool, TrainingRecord};
 use crate::threat::Norm;
 
@@ -10,6 +19,7 @@ pub const SCHEMA: u32 = 1;
 
 /// Everything that a run found, counted.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Summary {
     /// Version of this structure.
     pub schema: u32,
@@ -23,6 +33,7 @@ pub struct Summary {
 
 /// The part of a data set that a rate is over.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct DatasetSummary {
     /// `cifar10`, `shapes10`.
     pub name: String,
@@ -32,10 +43,13 @@ pub struct DatasetSummary {
     pub n: u64,
     /// SHA-256 over their labels and pixels.
     pub sha256: String,
+    /// Names of the classes, by label.
+    pub classes: Vec<String>,
 }
 
 /// One model's figures.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ModelSummary {
     /// What it is called in tables.
     pub name: String,
@@ -67,6 +81,7 @@ pub struct ModelSummary {
 
 /// How many were classified correctly.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Correct {
     /// Images whose prediction is the true class.
     pub correct: u64,
@@ -78,8 +93,17 @@ pub struct Correct {
     pub ci95: [f64; 2],
 }
 
+impl Correct {
+    /// The rate of `correct` among `n` with its interval.
+    #[must_use]
+    pub fn of(correct: u64, n: u64) -> Self {
+        Self { correct, n, rate: correct as f64 / n as f64, ci95: clopper_pearson(correct, n) }
+    }
+}
+
 /// How many predictions the attack left as they were.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Unchanged {
     /// Images whose prediction after the attack is the one before it.
     pub unchanged: u64,
@@ -91,8 +115,22 @@ pub struct Unchanged {
     pub ci95: [f64; 2],
 }
 
+impl Unchanged {
+    /// The rate of `unchanged` among `n` with its interval.
+    #[must_use]
+    pub fn of(unchanged: u64, n: u64) -> Self {
+        Self {
+            unchanged,
+            n,
+            rate: unchanged as f64 / n as f64,
+            ci95: clopper_pearson(unchanged, n),
+        }
+    }
+}
+
 /// What one attack left.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct AttackSummary {
     /// Registry id.
     pub id: String,
@@ -110,6 +148,11 @@ pub struct AttackSummary {
     pub adversarial: Correct,
     /// The robustness score: predictions that the attack left unchanged.
     pub robustness: Unchanged,
+    /// Which images the attack lost and which it gained, with McNemar's exact test.
+    pub paired: Paired,
+    /// Entry `[from][to]` counts images that were predicted `from` when clean and `to` when
+    /// attacked.
+    pub moves: Vec<Vec<u64>>,
     /// Forward passes in images.
     pub forwards: u64,
     /// Backward passes in images.
@@ -120,6 +163,7 @@ pub struct AttackSummary {
 
 /// Accuracy of one attack against growing eps, on the first n images.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct CurveSummary {
     /// Registry id of the attack.
     pub attack: String,
@@ -135,6 +179,7 @@ pub struct CurveSummary {
 
 /// One point of a curve.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct CurvePoint {
     /// Radius.
     pub eps: f64,

@@ -1,0 +1,73 @@
+//! The same figures as a few lines of Markdown, for an issue or a README.
+
+use super::view::View;
+use super::{ReportError, Run, part, words};
+use crate::paper;
+
+/// Title, notices, findings and the table.
+pub fn markdown(runs: &[Run]) -> Result<String, ReportError> {
+    let view = View::new(runs)?;
+    let mut lines = vec![format!("## {}", escaped(&view.title())), String::new()];
+    for notice in view.notices() {
+        lines.extend([format!("> **Notice.** {}", escaped(notice)), String::new()]);
+    }
+    for sentence in part::sentences(&view).into_iter().chain(part::findings(&view)) {
+        lines.extend([escaped(&sentence), String::new()]);
+    }
+    lines.push("| model | data | attack | clean % | adversarial % | robustness % |".to_owned());
+    lines.push("|---|---|---|---|---|---|".to_owned());
+    for subject in &view.subjects {
+        let model = subject.model;
+        let clean = figure(model.clean.rate, model.clean.ci95);
+        let start =
+            format!("| {} | {} |", escaped(&subject.name), escaped(&words::images(&model.dataset)));
+        if model.attacks.is_empty() {
+            lines.push(format!("{start} none | {clean} | – | – |"));
+        }
+        for attack in &model.attacks {
+            lines.push(format!(
+                "{start} {} {} eps {}, {}, n = {} | {clean} | {} | {} |",
+                escaped(&words::attack(&attack.id)),
+                attack.norm,
+                escaped(&attack.eps_text),
+                words::labels(attack.labels),
+                words::count(attack.adversarial.n),
+                figure(attack.adversarial.rate, attack.adversarial.ci95),
+                figure(attack.robustness.rate, attack.robustness.ci95)
+            ));
+        }
+    }
+    if view.with_paper {
+        for model in paper::MODELS {
+            lines.push(format!(
+                "| *the paper's, not ours:* {} | CIFAR-10, n not stated | FGSM linf eps 0.1, labels \
+                 not stated | {} | {} | {} |",
+                model.name, model.clean.percent, model.adversarial.percent, model.robustness.percent
+            ));
+        }
+    }
+    lines.push(String::new());
+    lines.push(format!("95 % Clopper–Pearson intervals in brackets. {}", words::LABELS_EXPLAINED));
+    lines.push(String::new());
+    Ok(lines.join("\n"))
+}
+
+fn figure(rate: f64, ci95: [f64; 2]) -> String {
+    format!("{} {}", words::percent(rate), words::interval(ci95))
+}
+
+/// Text that Markdown takes literally.
+fn escaped(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            '&' => safe.push_str("&amp;"),
+            '|' | '\\' | '`' | '*' | '_' | '[' | ']' => safe.extend(['\\', c]),
+            c if c.is_control() => safe.push(' '),
+            c => safe.push(c),
+        }
+    }
+    safe
+}

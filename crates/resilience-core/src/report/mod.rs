@@ -1,0 +1,56 @@
+//! The result that people read: one page, a table in the terminal, a few lines of Markdown, all
+//! from the same [`Summary`].
+//!
+//! A report never sees a model: a [`Run`] is a summary and the examples that the run kept.
+
+mod error;
+mod exhibit;
+mod markdown;
+mod page;
+mod part;
+mod plot;
+mod terminal;
+mod view;
+mod words;
+
+use std::io::Write;
+use std::path::Path;
+
+pub use self::error::ReportError;
+pub use self::exhibit::Exhibit;
+pub use self::markdown::markdown;
+pub use self::page::html;
+pub use self::terminal::terminal;
+use crate::store::RunStore;
+use crate::summary::{self, Summary};
+use crate::temporary;
+
+/// One run, ready to be shown.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Run {
+    /// Its figures.
+    pub summary: Summary,
+    /// The examples that it kept, by model in the order of the summary.
+    pub exhibits: Vec<Vec<Exhibit>>,
+}
+
+impl Run {
+    /// Counts a run and collects its examples.
+    pub fn from_store(store: &RunStore) -> Result<Self, ReportError> {
+        Ok(Self { summary: summary::from_store(store)?, exhibits: exhibit::collect(store)? })
+    }
+}
+
+/// Writes the page of one or several runs, whole or not at all.
+pub fn write_html(runs: &[Run], path: &Path) -> Result<(), ReportError> {
+    let page = html(runs)?;
+    let io = |source| ReportError::Io { path: path.to_owned(), source };
+    let mut file = temporary::beside(path).map_err(io)?;
+    file.write_all(page.as_bytes()).map_err(io)?;
+    file.as_file().sync_all().map_err(io)?;
+    file.persist(path).map_err(|error| io(error.error))?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,148 @@
+//! Accuracy against eps, with intervals.
+
+use askama::Template;
+use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, VPos};
+
+use crate::report::plot::{self, Canvas, Caption, colour, font, px, series};
+use crate::report::view::View;
+use crate::report::{ReportError, words};
+use crate::summary::{Correct, CurveSummary};
+
+#[derive(Template)]
+#[template(path = "report/curve.html")]
+struct CurveTemplate {
+    plots: Vec<Plot>,
+}
+
+/// The curves in one norm, in which alone radii compare.
+struct Plot {
+    norm: String,
+    /// How many: the first of the split.
+    images: String,
+    svg: String,
+    curves: Vec<Curve>,
+}
+
+struct Curve {
+    name: String,
+    attack: String,
+    colour: String,
+    points: Vec<(f64, Correct)>,
+}
+
+impl Plot {
+    /// The attack that all curves share, if they do.
+    fn shared(&self) -> Option<&str> {
+        let first = &self.curves.first()?.attack;
+        self.curves.iter().all(|curve| curve.attack == *first).then_some(first)
+    }
+}
+
+impl Curve {
+    fn eps_text(point: &(f64, Correct)) -> String {
+        let text = format!("{:.5}", point.0);
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    }
+}
+
+/// One plot a norm.
+pub fn part(view: &View<'_>) -> Result<String, ReportError> {
+    let mut plots: Vec<Plot> = Vec::new();
+    for (place, subject) in view.subjects.iter().enumerate() {
+        for curve in &subject.model.curves {
+            let norm = curve.norm.name().to_owned();
+            let images = words::count(curve.clean.n);
+            let name = subject.name.clone();
+            let attack =
+                format!("{}, {}", words::attack(&curve.attack), words::labels(curve.labels));
+            let (_, colour) = series(place);
+            let ours = Curve { name, attack, colour, points: points(curve) };
+            match plots.iter_mut().find(|plot| plot.norm == norm && plot.images == images) {
+                Some(plot) => plot.curves.push(ours),
+                None => {
+                    plots.push(Plot { norm, images, svg: String::new(), curves: vec![ours] });
+                }
+            }
+        }
+    }
+    if plots.is_empty() {
+        return Ok(String::new());
+    }
+    for (place, plot) in plots.iter_mut().enumerate() {
+        plot.svg = draw_both(place, plot)?;
+    }
+    Ok(CurveTemplate { plots }.render()?)
+}
+
+/// The curve from eps 0, where it is the clean accuracy.
+fn points(curve: &CurveSummary) -> Vec<(f64, Correct)> {
+    let attacked = curve.points.iter().map(|point| (point.eps, point.adversarial));
+    std::iter::once((0.0, curve.clean)).chain(attacked).collect()
+}
+
+fn draw_both(place: usize, plot: &Plot) -> Result<String, ReportError> {
+    let described = plot.curves.iter().filter_map(|curve| {
+        let ((_, first), last) = (curve.points.first()?, curve.points.last()?);
+        let (from, to) = (words::percent(first.rate), words::percent(last.1.rate));
+        Some(format!("{}: from {from} % to {to} % at {}", curve.name, Curve::eps_text(last)))
+    });
+    let caption = Caption {
+        id: &format!("curve-{place}"),
+        title: &format!("Accuracy against eps in {}", plot.norm),
+        description: &described.collect::<Vec<_>>().join("; "),
+    };
+    let draw = |canvas: &Canvas<'_>, width: f64| draw(canvas, width, plot);
+    plot::both(&caption, |width| if width > 500.0 { 360.0 } else { 280.0 }, draw)
+}
+
+fn draw(canvas: &Canvas<'_>, width: f64, plot: &Plot) -> Result<(), ReportError> {
+    let all = || plot.curves.iter().flat_map(|curve| &curve.points);
+    let most = all().map(|point| point.0).fold(f64::MIN_POSITIVE, f64::max);
+    let height = f64::from(canvas.dim_in_pixel().1) / plot::SCALE;
+    let mut chart = ChartBuilder::on(canvas)
+        .margin_top(px(8.0))
+        .margin_right(px(18.0))
+        .x_label_area_size(px(40.0))
+        .y_label_area_size(px(44.0))
+        .build_cartesian_2d(0.0..most * 1.02, 0.0..100.0)
+        .map_err(plot::failed)?;
+    chart
+        .configure_mesh()
+        .disable_x_mesh()
+        .light_line_style(TRANSPARENT)
+        .bold_line_style(colour("line").stroke_width(4))
+        .axis_style(colour("muted").stroke_width(4))
+        .x_label_style(font(11.5, colour("muted"), HPos::Center, VPos::Top))
+        .y_label_style(font(11.5, colour("muted"), HPos::Right, VPos::Center))
+        .x_labels(6)
+        .y_labels(6)
+        .set_all_tick_mark_size(px(3.0))
+        .x_label_formatter(&|eps| {
+            let text = format!("{eps:.4}");
+            text.trim_end_matches('0').trim_end_matches('.').to_owned()
+        })
+        .y_label_formatter(&|percent| format!("{percent:.0} %"))
+        .draw()
+        .map_err(plot::failed)?;
+    let style = font(11.5, colour("muted"), HPos::Center, VPos::Bottom);
+    let place = (px(width.midpoint(30.0)), px(height - 2.0));
+    canvas.draw(&Text::new(format!("eps in {}", plot.norm), place, style)).map_err(plot::failed)?;
+    for (at, curve) in plot.curves.iter().enumerate() {
+        // Whiskers of different curves at the same eps stand beside each other.
+        let shift = most * 0.004 * (at as f64 - (plot.curves.len() - 1) as f64 / 2.0);
+        let ink = colour(&curve.colour);
+        let points = curve.points.iter().map(|(eps, correct)| (eps + shift, *correct));
+        let whiskers = points.clone().map(|(eps, correct)| {
+            let [low, high] = correct.ci95.map(|share| 100.0 * share);
+            PathElement::new([(eps, low), (eps, high)], ink.stroke_width(4))
+        });
+        chart.draw_series(whiskers).map_err(plot::failed)?;
+        let line = points.map(|(eps, correct)| (eps, 100.0 * correct.rate));
+        let style = ink.stroke_width(8);
+        chart.draw_series(LineSeries::new(line.clone(), style)).map_err(plot::failed)?;
+        let dots = line.map(|point| Circle::new(point, px(3.0), ink.filled()));
+        chart.draw_series(dots).map_err(plot::failed)?;
+    }
+    Ok(())
+}

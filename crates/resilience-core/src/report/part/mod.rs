@@ -1,0 +1,40 @@
+//! The parts of the page, one a file, in the order in which they are read. A part that has nothing
+//! to show is empty.
+
+mod architecture;
+mod bars;
+mod curve;
+mod gallery;
+mod headline;
+mod leaking;
+mod limits;
+mod moves;
+mod paper;
+mod provenance;
+mod table;
+mod training;
+
+use super::ReportError;
+use super::view::View;
+
+pub use self::headline::sentences;
+pub use self::leaking::findings;
+
+/// Makes a part of the page as HTML, or nothing.
+pub type Part = fn(&View<'_>) -> Result<String, ReportError>;
+
+/// All parts in order.
+pub static PARTS: [Part; 12] = [
+    headline::part,
+    table::part,
+    bars::part,
+    leaking::part,
+    training::part,
+    architecture::part,
+    curve::part,
+    gallery::part,
+    moves::part,
+    paper::part,
+    provenance::part,
+    limits::part,
+];

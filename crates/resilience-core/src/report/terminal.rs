@@ -1,0 +1,156 @@
+//! The table for the terminal, as text.
+
+use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, Width, presets};
+
+use super::view::{View, has_fgsm};
+use super::{ReportError, Run, part, words};
+use crate::paper;
+
+/// The table of models and metrics with what must be known about it.
+///
+/// `width` is the terminal's, in columns; without one (a file, a pipe) nothing is wrapped and the
+/// frame is plain ASCII.
+pub fn terminal(runs: &[Run], width: Option<u16>) -> Result<String, ReportError> {
+    let view = View::new(runs)?;
+    let mut text = String::new();
+    for notice in view.notices() {
+        text.push_str(&banner(notice, width));
+    }
+    text += &view.title();
+    text.push('\n');
+    text += &table(&view, width);
+    text += "\n\n";
+    let mut notes = vec![
+        "Figures in % with 95 % Clopper-Pearson intervals. Robustness score: predictions that the \
+         attack leaves unchanged."
+            .to_owned(),
+        words::LABELS_EXPLAINED.to_owned(),
+    ];
+    if view.with_paper {
+        notes.push(
+            "(paper) rows are the paper's own figures on CIFAR-10, not ours; k/n? is the count \
+             that gives the figure exactly, which the paper does not state. The report says what \
+             is known about them."
+                .to_owned(),
+        );
+    }
+    notes.extend(part::findings(&view).into_iter().map(|finding| {
+        format!("Label leaking: {finding} That is not robustness; see the report.")
+    }));
+    if has_fgsm(&view) {
+        notes.push(
+            "FGSM is one gradient step: its adversarial accuracy is an upper bound, not a \
+             statement of robustness."
+                .to_owned(),
+        );
+    }
+    for note in notes {
+        text.push_str(&fill(&note, width));
+        text.push('\n');
+    }
+    // Names come from files, and could steer the terminal.
+    Ok(text.replace(|c: char| c.is_control() && c != '\n', "\u{fffd}"))
+}
+
+fn table(view: &View<'_>, width: Option<u16>) -> String {
+    let mut table = Table::new();
+    if let Some(width) = width {
+        table.load_style(presets::UTF8_FULL);
+        table.set_content_arrangement(ContentArrangement::Dynamic);
+        table.set_width(width);
+    } else {
+        table.load_style(presets::ASCII_FULL);
+        table.set_content_arrangement(ContentArrangement::Disabled);
+    }
+    table.set_header(["Model", "Attack", "Clean acc.", "Adversarial acc.", "Robustness"]);
+    for subject in &view.subjects {
+        let model = subject.model;
+        let mut about = format!(
+            "{}\n{} {}\nn = {}",
+            printable(&subject.name),
+            printable(words::dataset(&model.dataset.name)),
+            model.dataset.split,
+            words::count(model.clean.n)
+        );
+        let mut clean = figure(model.clean.rate, model.clean.ci95);
+        if model.attacks.is_empty() {
+            table.add_row([&about, "none", &clean, "-", "-"]);
+        }
+        for attack in &model.attacks {
+            let (a, r) = (attack.adversarial, attack.robustness);
+            let what = format!(
+                "{} {} {}\n{}\nn = {}",
+                words::attack(&attack.id),
+                attack.norm,
+                attack.eps_text,
+                words::labels(attack.labels),
+                words::count(a.n)
+            );
+            let (a, r) = (figure(a.rate, a.ci95), figure(r.rate, r.ci95));
+            table.add_row([&about, &what, &clean, &a, &r]);
+            // Said once for all attacks on a model.
+            about.clear();
+            clean.clear();
+        }
+    }
+    if view.with_paper {
+        for model in paper::MODELS {
+            let figure = |figure: paper::PaperFigure| match figure.probable {
+                Some((k, n)) => format!("{}\n{k}/{n}?", figure.percent),
+                None => format!("{}\nn not stated", figure.percent),
+            };
+            table.add_row([
+                format!("(paper) {}\nCIFAR-10", model.name),
+                format!("FGSM linf {}\nlabels not stated", paper::EPS),
+                figure(model.clean),
+                figure(model.adversarial),
+                figure(model.robustness),
+            ]);
+        }
+    }
+    for column in 2..5 {
+        if let Some(column) = table.column_mut(column) {
+            column.set_cell_alignment(CellAlignment::Right);
+            // `100.00-100.00` and its padding: an interval stays on one line.
+            column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(15)));
+        }
+    }
+    table.to_string()
+}
+
+/// Without spaces, so that an interval is not broken over lines.
+fn figure(rate: f64, [low, high]: [f64; 2]) -> String {
+    format!("{}\n{}-{}", words::percent(rate), words::percent(low), words::percent(high))
+}
+
+/// A name without what would steer a terminal.
+fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
+/// A notice that cannot be missed.
+fn banner(notice: &str, width: Option<u16>) -> String {
+    let ruler = "!".repeat(width.map_or(78, usize::from).clamp(10, 78));
+    let text = fill(&format!("NOTICE: {}", printable(notice)), Some(width.unwrap_or(78).min(78)));
+    format!("{ruler}\n{text}\n{ruler}\n\n")
+}
+
+/// Breaks lines at spaces where there is a width.
+fn fill(text: &str, width: Option<u16>) -> String {
+    let Some(width) = width.map(usize::from) else { return text.to_owned() };
+    let mut filled = String::new();
+    let mut column = 0;
+    for word in text.split(' ') {
+        let length = word.chars().count();
+        if column > 0 && column + 1 + length > width {
+            filled.push('\n');
+            column = 0;
+        } else if column > 0 {
+            filled.push(' ');
+            column += 1;
+        }
+        filled.push_str(word);
+        column += length;
+    }
+    filled
+}

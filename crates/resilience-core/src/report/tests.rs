@@ -1,0 +1,246 @@
+//! The page, the table and the Markdown of made-up runs.
+
+use std::fs;
+use std::sync::LazyLock;
+
+use super::*;
+use crate::record::CleanOutcome;
+use crate::testdata;
+
+const N: usize = 1000;
+
+/// Made once: every store that is written waits for the disk.
+fn run() -> Run {
+    static RUN: LazyLock<Run> = LazyLock::new(|| {
+        let dir = tempfile::tempdir().unwrap();
+        Run::from_store(&testdata::store(dir.path(), N)).unwrap()
+    });
+    RUN.clone()
+}
+
+fn fallback() -> Run {
+    let mut run = run();
+    run.summary.run.notices =
+        vec!["CIFAR-10 was neither found nor reachable, so this ran on shapes10.".to_owned()];
+    for model in &mut run.summary.models {
+        "shapes10".clone_into(&mut model.dataset.name);
+        if let Some(training) = &mut model.training {
+            "shapes10".clone_into(&mut training.dataset.name);
+        }
+    }
+    run
+}
+
+/// Would catch a table that loses a figure, its interval, the convention of labels or the mark on
+/// the paper's rows.
+#[test]
+fn terminal_table() {
+    insta::assert_snapshot!("terminal_plain", terminal(&[run()], None).unwrap());
+    insta::assert_snapshot!("terminal_100", terminal(&[run()], Some(100)).unwrap());
+}
+
+/// Would catch a notice that drowns, or shapes10 under another name.
+#[test]
+fn terminal_notice() {
+    insta::assert_snapshot!("terminal_notice", terminal(&[fallback()], Some(80)).unwrap());
+}
+
+/// Would catch lines that do not fit the terminal that was asked about.
+#[test]
+fn terminal_keeps_to_the_width() {
+    for width in [80, 100, 200] {
+        let text = terminal(&[fallback()], Some(width)).unwrap();
+        for line in text.lines() {
+            assert!(line.chars().count() <= usize::from(width), "{width}: {line}");
+        }
+    }
+}
+
+/// Would catch Markdown that says something else than the table.
+#[test]
+fn markdown_lines() {
+    insta::assert_snapshot!("markdown", markdown(&[run()]).unwrap());
+}
+
+/// Would catch a page that needs anything but itself.
+#[test]
+fn page_is_self_contained() {
+    let page = html(&[run()]).unwrap();
+    assert!(!page.contains("<script"));
+    assert!(!page.contains("@import") && !page.contains("url("));
+    assert!(!page.contains("http://") && !page.contains("https://"));
+    for attribute in ["src=\"", "href=\""] {
+        for (at, _) in page.match_indices(attribute) {
+            let target = &page[at + attribute.len()..];
+            assert!(target.starts_with("data:") || target.starts_with('#'), "{}", &target[..40]);
+        }
+    }
+}
+
+/// Would catch a part that is missing, in another place, or empty.
+#[test]
+fn page_has_every_part_in_order() {
+    let page = html(&[run()]).unwrap();
+    let ids = [
+        "headline",
+        "figures",
+        "comparison",
+        "leaking",
+        "training",
+        "architecture",
+        "curve",
+        "gallery",
+        "moves",
+        "paper",
+        "provenance",
+        "limits",
+    ];
+    let places: Vec<usize> = ids
+        .iter()
+        .map(|id| page.find(&format!("<section id=\"{id}\"")).unwrap_or_else(|| panic!("{id}")))
+        .collect();
+    assert!(places.is_sorted());
+    assert_eq!(page.matches("<section").count(), ids.len());
+    assert_eq!(page.matches("data:image/png;base64,").count(), 3 * 3 * 2 * 4);
+    let ours = run();
+    for model in &ours.summary.models {
+        for rate in [model.clean.rate, model.attacks[0].adversarial.rate] {
+            assert!(page.contains(&format!("<b>{:.2}</b>", 100.0 * rate)));
+        }
+    }
+    assert!(page.contains("[10.1, 30.5] %") && page.contains("the paper’s, not ours"));
+}
+
+/// Would catch elements that are not closed, in the page and in its plots, and ids that repeat.
+#[test]
+fn page_is_balanced() {
+    let page = html(&[run(), fallback()]).unwrap();
+    let mut open: Vec<&str> = Vec::new();
+    let body = &page[page.find("<body").unwrap()..page.find("</html>").unwrap()];
+    for (at, _) in body.match_indices('<') {
+        let rest = &body[at + 1..];
+        let tag = &rest[..rest.find('>').unwrap()];
+        let name = tag.trim_start_matches('/').split([' ', '\n', '/']).next().unwrap();
+        if tag.starts_with('/') {
+            assert_eq!(open.pop(), Some(name), "near {}", &body[at.saturating_sub(80)..at + 20]);
+        } else if !tag.ends_with('/') && !["br", "img", "meta", "link"].contains(&name) {
+            open.push(name);
+        }
+    }
+    assert!(open.is_empty(), "left open: {open:?}");
+    let mut ids: Vec<&str> = page
+        .match_indices(" id=\"")
+        .map(|(at, found)| page[at + found.len()..].split('"').next().unwrap())
+        .collect();
+    let all = ids.len();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), all, "ids repeat");
+}
+
+/// Would catch a plot that keeps a fixed colour and so vanishes in the dark.
+#[test]
+fn plots_take_the_colours_of_the_page() {
+    let page = html(&[run()]).unwrap();
+    let svgs = &page[page.find("<svg").unwrap()..];
+    assert!(!svgs.contains("fill=\"#") && !svgs.contains("stroke=\"#"));
+    assert!(svgs.contains("fill=\"var(--clean)\""));
+    assert!(svgs.contains("<text"), "text stays text");
+}
+
+/// Would catch a name from a manifest, a class or a notice that becomes a part of the page.
+#[test]
+fn names_are_harmless() {
+    let evil = "<script>alert(\"x\")</script><img src=x onerror='y'>|*\u{1b}[31m";
+    let mut run = fallback();
+    run.summary.run.notices.push(evil.to_owned());
+    evil.clone_into(&mut run.summary.run.command);
+    for model in &mut run.summary.models {
+        for text in [&mut model.name, &mut model.architecture, &mut model.source] {
+            evil.clone_into(text);
+        }
+        evil.clone_into(&mut model.dataset.name);
+        for class in &mut model.dataset.classes {
+            evil.clone_into(class);
+        }
+        for layer in &mut model.layers {
+            evil.clone_into(&mut layer.name);
+            evil.clone_into(&mut layer.kind);
+        }
+        if let Some(training) = &mut model.training {
+            evil.clone_into(&mut training.recipe);
+            evil.clone_into(&mut training.settings[0].1);
+            for epoch in &mut training.epochs {
+                evil.clone_into(&mut epoch.scalars[0].0);
+            }
+        }
+        for attack in &mut model.attacks {
+            evil.clone_into(&mut attack.id);
+            evil.clone_into(&mut attack.eps_text);
+        }
+    }
+    let page = html(std::slice::from_ref(&run)).unwrap();
+    let lower = page.to_lowercase();
+    assert!(!lower.contains("<script") && !lower.contains("<img src=x"));
+    assert!(!markdown(std::slice::from_ref(&run)).unwrap().contains("<script"));
+    assert!(!terminal(&[run], Some(100)).unwrap().contains('\u{1b}'));
+}
+
+/// Would catch a figure on the fallback data under CIFAR-10's name.
+#[test]
+fn fallback_is_in_the_title() {
+    let page = html(&[fallback()]).unwrap();
+    assert!(page.contains("<title>Adversarial robustness on shapes10</title>"));
+    assert!(page.contains("class=\"notice\""));
+    assert!(page.contains("Ours on shapes10 are on other images"));
+    let figures =
+        &page[page.find("id=\"figures\"").unwrap()..page.find("id=\"comparison\"").unwrap()];
+    let ours = &figures[..figures.find("class=\"paper\"").unwrap()];
+    assert!(!ours.contains("CIFAR"));
+}
+
+/// Would catch runs that hide each other when joined.
+#[test]
+fn several_runs_join() {
+    let page = html(&[run(), fallback()]).unwrap();
+    assert!(page.contains("Adversarial robustness on CIFAR-10 and shapes10"));
+    assert!(page.contains("ResilienceCNN (run 1)") && page.contains("ResilienceCNN (run 2)"));
+    assert!(matches!(html(&[]), Err(ReportError::NoRun)));
+}
+
+/// Would catch a part that needs what a run of `--attack none` does not have.
+#[test]
+fn a_run_without_attacks_has_a_page() {
+    let dir = tempfile::tempdir().unwrap();
+    let plan = serde_json::Value::Null;
+    let mut store = RunStore::create(dir.path(), &testdata::provenance(), &plan).unwrap();
+    let (record, clean): (_, Vec<CleanOutcome>) = testdata::model("alone", 7);
+    store.add_model(&record, &clean).unwrap();
+    let run = Run::from_store(&store).unwrap();
+    let page = html(std::slice::from_ref(&run)).unwrap();
+    assert!(page.contains("it was not attacked"));
+    assert!(!page.contains("id=\"paper\"") && !page.contains("id=\"leaking\""));
+    terminal(std::slice::from_ref(&run), Some(80)).unwrap();
+    markdown(&[run]).unwrap();
+}
+
+/// Would catch a page that is left half written, or a folder that is not there being ignored.
+#[test]
+fn page_is_written_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("report.html");
+    write_html(&[run()], &path).unwrap();
+    assert!(fs::read_to_string(&path).unwrap().ends_with("</html>\n"));
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    let error = write_html(&[run()], &dir.path().join("none/report.html")).unwrap_err();
+    assert!(error.to_string().contains("none"), "{error}");
+}
+
+/// Writes a page to look at: `RESILIENCE_PREVIEW=page.html cargo test -p resilience-core preview
+/// -- --ignored`.
+#[test]
+#[ignore = "writes a page for the eye"]
+fn preview() {
+    let path = std::env::var_os("RESILIENCE_PREVIEW").expect("RESILIENCE_PREVIEW=page.html");
+    write_html(&[run()], Path::new(&path)).unwrap();
+}

@@ -1,0 +1,186 @@
+//! `summary.json`: written whole or not at all, read strictly.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use super::{SCHEMA, Summary};
+use crate::store::StoreError;
+use crate::temporary;
+
+/// A summary that cannot be counted, written or read.
+#[derive(Debug, thiserror::Error)]
+pub enum SummaryError {
+    /// The run store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// No model was evaluated.
+    #[error("'{path}' holds no evaluated model yet; the run was broken off, run it again")]
+    Empty {
+        /// The run store.
+        path: PathBuf,
+    },
+    /// Outcomes are missing.
+    #[error(
+        "'{path}': {what}: expected outcomes of {expected} images (at least one), found {found}"
+    )]
+    Incomplete {
+        /// The run store.
+        path: PathBuf,
+        /// The model or attack.
+        what: String,
+        /// Images that it says it covers.
+        expected: u64,
+        /// Outcomes that are there.
+        found: u64,
+    },
+    /// A class number that no classifier has.
+    #[error("'{path}': {what}: class {class} is beyond {most}; the run store is damaged")]
+    Class {
+        /// The run store.
+        path: PathBuf,
+        /// The model or attack.
+        what: String,
+        /// The number.
+        class: u32,
+        /// The largest that is counted.
+        most: u32,
+    },
+    /// Another version of the format.
+    #[error(
+        "'{path}' has schema {found}, but this program reads schema {SCHEMA}; use the version of \
+         resilience that wrote it"
+    )]
+    Version {
+        /// The file.
+        path: PathBuf,
+        /// The schema of the file.
+        found: u64,
+    },
+    /// Not a summary.
+    #[error("'{path}' is not a summary of schema {SCHEMA}: {source}")]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// What was expected where, with line and column.
+        source: serde_json::Error,
+    },
+    /// The file system.
+    #[error("'{path}': {source}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The system's word on it.
+        source: io::Error,
+    },
+}
+
+/// Reads nothing but the version, so that another version is named as such.
+#[derive(Deserialize)]
+struct Version {
+    schema: u64,
+}
+
+impl Summary {
+    /// Writes the file whole or not at all: an interrupted write leaves the old file or none.
+    pub fn write(&self, path: &Path) -> Result<(), SummaryError> {
+        let io = |source| SummaryError::Io { path: path.to_owned(), source };
+        let mut json = serde_json::to_vec_pretty(self)
+            .map_err(|source| SummaryError::Format { path: path.to_owned(), source })?;
+        json.push(b'\n');
+        let mut file = temporary::beside(path).map_err(io)?;
+        file.write_all(&json).map_err(io)?;
+        file.as_file().sync_all().map_err(io)?;
+        file.persist(path).map_err(|error| io(error.error))?;
+        Ok(())
+    }
+
+    /// Reads the file; a field too many or too few, or another version, is an error.
+    pub fn read(path: &Path) -> Result<Self, SummaryError> {
+        let json =
+            fs::read(path).map_err(|source| SummaryError::Io { path: path.to_owned(), source })?;
+        let format = |source| SummaryError::Format { path: path.to_owned(), source };
+        let Version { schema } = serde_json::from_slice(&json).map_err(format)?;
+        if schema != u64::from(SCHEMA) {
+            return Err(SummaryError::Version { path: path.to_owned(), found: schema });
+        }
+        serde_json::from_slice(&json).map_err(format)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::Value;
+
+    use super::*;
+    use crate::testdata;
+
+    /// Would catch a figure that changes on its way through the file, and any laxness in reading.
+    #[test]
+    fn reads_back_what_was_written_and_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("summary.json");
+        let summary = testdata::summary();
+        summary.write(&path).unwrap();
+        summary.write(&path).unwrap();
+        assert_eq!(Summary::read(&path).unwrap(), summary);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "no temporary file stays");
+
+        let text = fs::read_to_string(&path).unwrap();
+        let broken = |from: &str, to: &str| {
+            assert!(text.contains(from), "{from}");
+            fs::write(&path, text.replacen(from, to, 1)).unwrap();
+            Summary::read(&path).unwrap_err()
+        };
+        let error = broken("\"schema\": 1", "\"schema\": 2");
+        assert!(matches!(error, SummaryError::Version { found: 2, .. }), "{error}");
+        let error = broken("\"rate\"", "\"speed\"");
+        assert!(matches!(error, SummaryError::Format { .. }), "{error}");
+        assert!(error.to_string().contains("line"), "{error}");
+        broken("\"linf\"", "\"l7\"");
+        broken("{", "[");
+        fs::write(&path, "").unwrap();
+        Summary::read(&path).unwrap_err();
+        Summary::read(&dir.path().join("none.json")).unwrap_err();
+    }
+
+    /// Would catch a field that the documentation leaves out, and one that it describes although
+    /// it is gone.
+    #[test]
+    fn every_field_is_documented() {
+        let document = include_str!("../../../../docs/summary-schema.md");
+        let documented: BTreeSet<String> = document
+            .lines()
+            .filter_map(|line| line.strip_prefix("| `")?.split_once('`'))
+            .map(|(field, _)| field.to_owned())
+            .collect();
+        let mut written = BTreeSet::new();
+        collect("", &serde_json::to_value(testdata::summary()).unwrap(), &mut written);
+        assert_eq!(written.difference(&documented).collect::<Vec<_>>(), [] as [&String; 0]);
+        assert_eq!(documented.difference(&written).collect::<Vec<_>>(), [] as [&String; 0]);
+    }
+
+    /// Paths of all leaves and of the objects that hold them: `models[].clean.rate`.
+    fn collect(path: &str, value: &Value, into: &mut BTreeSet<String>) {
+        match value {
+            Value::Object(fields) if !path.ends_with("settings") || path.contains("training") => {
+                for (name, value) in fields {
+                    let path =
+                        if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+                    into.insert(path.clone());
+                    collect(&path, value, into);
+                }
+            }
+            Value::Array(items) if items.iter().any(Value::is_object) => {
+                for item in items {
+                    collect(&format!("{path}[]"), item, into);
+                }
+            }
+            _ => {}
+        }
+    }
+}
