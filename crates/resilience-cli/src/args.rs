@@ -1,0 +1,326 @@
+//! The command line, as typed.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use resilience::augment::Interpolation;
+use resilience_core::record::LabelSource;
+use resilience_core::threat::{Eps, Norm};
+
+use crate::error::CliError;
+
+/// How robust an image classifier is, against what, with what certainty.
+#[derive(Debug, Parser)]
+#[command(
+    name = "resilience",
+    version,
+    propagate_version = true,
+    arg_required_else_help = true,
+    after_help = crate::exit::TABLE
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// Threads to compute with [default: all cores]. Results are bit for bit the same only for the
+    /// same number.
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub threads: Option<u32>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the paper's experiment: train ResilienceCNN on FGSM examples, compare it with baselines.
+    Reproduce(Reproduce),
+    /// Train a network.
+    Train(Train),
+    /// Attack models and measure what is left.
+    Eval(Eval),
+    /// Write one HTML page of one or several finished runs.
+    Report(Report),
+    /// List what the program knows.
+    List(List),
+    /// Explain an architecture, a data set, an attack or a recipe.
+    Explain(Explain),
+    /// Measure throughput, as one JSON line (used by `make bench`).
+    #[command(hide = true)]
+    Bench(Bench),
+}
+
+/// Where the images come from.
+#[derive(Debug, Args)]
+pub struct DataArgs {
+    /// A data set's name or the folder or archive that holds it. Without it: $RESILIENCE_DATA, the
+    /// cache folder, ./data, and at last a download of CIFAR-10.
+    #[arg(long, value_name = "NAME|PATH")]
+    pub data: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Results go to DIR: report.html, summary.json, run.sqlite, \
+    resilience_model.pth (a state dict that torch.load reads) and .safetensors.\n\
+    The known baselines are two CIFAR-10 ResNet-32 checkpoints; their files are looked for in \
+    $RESILIENCE_MODELS, in a folder `models` beside the data, and in the cache folder. Where none \
+    is found, a control is trained instead.")]
+pub struct Reproduce {
+    #[command(flatten)]
+    pub data: DataArgs,
+    /// Passes over the training images.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    pub epochs: u32,
+    /// Seed of the initial weights, the order and the augmentation.
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// A model to compare with: a manifest (TOML), or the name of a known one; may be repeated.
+    #[arg(long, value_name = "MODEL")]
+    pub baseline: Vec<String>,
+    /// Go on from the last finished epoch of an interrupted run in the same folder.
+    #[arg(long)]
+    pub resume: bool,
+    /// Folder for the results; an earlier reproduction in it is replaced.
+    #[arg(long, value_name = "DIR", default_value = "results/reproduce")]
+    pub out: PathBuf,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Besides FILE (a PyTorch state dict) it writes, with the same stem: \
+    .safetensors, .toml (a manifest for `resilience eval`), .training.json (the training curve) \
+    and .checkpoint (the state after the last epoch, for --resume).")]
+pub struct Train {
+    /// The architecture (see `resilience list architectures`).
+    #[arg(long, value_name = "NAME", default_value = "resilience-cnn")]
+    pub arch: String,
+    /// The recipe (see `resilience list recipes`).
+    #[arg(long, value_name = "NAME")]
+    pub recipe: String,
+    #[command(flatten)]
+    pub data: DataArgs,
+    /// Train on the first N images only.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    pub n: Option<u64>,
+    /// Passes over the training images.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    pub epochs: u32,
+    /// Images a step.
+    #[arg(long, default_value_t = 128, value_parser = clap::value_parser!(u32).range(1..))]
+    pub batch: u32,
+    /// Adam's learning rate.
+    #[arg(long, default_value_t = 0.001, value_parser = positive)]
+    pub learning_rate: f64,
+    /// Norm of the recipe's attack.
+    #[arg(long, default_value = "linf", ignore_case = true)]
+    pub norm: Norm,
+    /// Radius of the recipe's attack, such as 0.1 or 8/255.
+    #[arg(long, default_value = "0.1")]
+    pub eps: Eps,
+    /// Seed of the initial weights, the order and the augmentation.
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// Leave out random horizontal flips.
+    #[arg(long)]
+    pub no_flip: bool,
+    /// Turn images by a random angle within plus or minus so many degrees; 0 for none.
+    #[arg(long, default_value_t = 15.0, value_name = "DEGREES", value_parser = angle)]
+    pub rotation: f64,
+    /// How a turned pixel gets its value.
+    #[arg(long, value_enum, default_value_t = InterpolationArg::Nearest)]
+    pub interpolation: InterpolationArg,
+    #[command(flatten)]
+    pub normalisation: Normalisation,
+    /// Go on from FILE's checkpoint of an interrupted run with the same options.
+    #[arg(long)]
+    pub resume: bool,
+    /// The weights file to write.
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+}
+
+/// What the model subtracts and divides by inside.
+#[derive(Debug, Args)]
+pub struct Normalisation {
+    /// Mean of each channel on the scale where pixels lie in [0, 1], `0.4914,0.4822,0.4465`.
+    #[arg(long, value_delimiter = ',', value_name = "R,G,B", requires = "std")]
+    pub mean: Option<Vec<f64>>,
+    /// Standard deviation of each channel, likewise.
+    #[arg(long, value_delimiter = ',', value_name = "R,G,B", requires = "mean")]
+    pub std: Option<Vec<f64>>,
+}
+
+impl Normalisation {
+    /// Mean and standard deviation; 0 and 1 where none are given.
+    pub fn values(&self) -> Result<([f64; 3], [f64; 3]), CliError> {
+        let three = |values: &Option<Vec<f64>>, default: f64, name: &str| match values {
+            None => Ok([default; 3]),
+            Some(values) => <[f64; 3]>::try_from(values.as_slice())
+                .ok()
+                .filter(|values| values.iter().all(|value| value.is_finite()))
+                .ok_or_else(|| {
+                    CliError::Usage(format!(
+                        "--{name} needs three numbers, one a channel, such as 0.5,0.5,0.5; found \
+                         {values:?}"
+                    ))
+                }),
+        };
+        let (mean, std) = (three(&self.mean, 0.0, "mean")?, three(&self.std, 1.0, "std")?);
+        if std.iter().any(|&value| value <= 0.0) {
+            return Err(CliError::Usage(format!("--std needs numbers above 0, found {std:?}")));
+        }
+        Ok((mean, std))
+    }
+}
+
+#[derive(Debug, Args)]
+pub struct Eval {
+    /// A manifest (TOML), a weights file with --arch (and --mean, --std), or a known model's name.
+    #[arg(required = true, value_name = "MODEL")]
+    pub models: Vec<String>,
+    /// The architecture of MODELs that are weights files.
+    #[arg(long, value_name = "NAME")]
+    pub arch: Option<String>,
+    #[command(flatten)]
+    pub normalisation: Normalisation,
+    #[command(flatten)]
+    pub data: DataArgs,
+    /// Evaluate on the first N test images [default: all].
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    pub n: Option<u64>,
+    /// The attack (see `resilience list attacks`), or `none`.
+    #[arg(long, value_name = "NAME|none", default_value = "fgsm")]
+    pub attack: String,
+    /// Norm of the perturbation.
+    #[arg(long, default_value = "linf", ignore_case = true)]
+    pub norm: Norm,
+    /// Radius, on the scale where pixels lie in [0, 1], such as 0.1 or 8/255; several for a curve.
+    #[arg(long, default_value = "0.1", value_delimiter = ',')]
+    pub eps: Vec<Eps>,
+    /// Whose labels the attack pushes away from.
+    #[arg(long, value_enum, default_value_t = Labels::True)]
+    pub labels: Labels,
+    /// Seed of everything random.
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// Replace an earlier run in DIR.
+    #[arg(long)]
+    pub overwrite: bool,
+    /// Folder for the results: report.html, summary.json, run.sqlite.
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct Report {
+    /// Folders of finished runs (each holds a run.sqlite).
+    #[arg(required = true, value_name = "DIR")]
+    pub runs: Vec<PathBuf>,
+    /// The page to write.
+    #[arg(long, value_name = "FILE.html")]
+    pub out: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct List {
+    /// What to list; everything without it.
+    #[arg(value_enum)]
+    pub what: Option<Registry>,
+}
+
+#[derive(Debug, Args)]
+pub struct Explain {
+    /// The name of an architecture, a data set, an attack or a recipe.
+    pub name: String,
+}
+
+#[derive(Debug, Args)]
+pub struct Bench {
+    #[command(subcommand)]
+    pub workload: Workload,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Workload {
+    /// Training steps of ResilienceCNN, augmentation included.
+    Train {
+        #[command(flatten)]
+        data: DataArgs,
+        /// Steps to time, after ten that are not.
+        #[arg(long, default_value_t = 60)]
+        steps: u32,
+        /// Recipe id.
+        #[arg(long, default_value = "fgsm-joint")]
+        recipe: String,
+    },
+    /// FGSM and the prediction on its examples.
+    Fgsm {
+        #[command(flatten)]
+        data: DataArgs,
+        /// Manifest or known name.
+        #[arg(long)]
+        model: String,
+        /// Test images.
+        #[arg(long, default_value_t = 10_000)]
+        n: u64,
+    },
+}
+
+/// What can be listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Registry {
+    Architectures,
+    Datasets,
+    Attacks,
+    Recipes,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum InterpolationArg {
+    Nearest,
+    Bilinear,
+}
+
+impl From<InterpolationArg> for Interpolation {
+    fn from(argument: InterpolationArg) -> Self {
+        match argument {
+            InterpolationArg::Nearest => Self::Nearest,
+            InterpolationArg::Bilinear => Self::Bilinear,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Labels {
+    /// The true classes (torchattacks' convention).
+    True,
+    /// The model's own predictions (ART's convention when no labels are given).
+    Predicted,
+    /// Both, one after the other.
+    Both,
+}
+
+impl Labels {
+    /// The sources that are meant.
+    pub fn sources(self) -> &'static [LabelSource] {
+        match self {
+            Self::True => &[LabelSource::True],
+            Self::Predicted => &[LabelSource::Predicted],
+            Self::Both => &[LabelSource::True, LabelSource::Predicted],
+        }
+    }
+}
+
+fn positive(text: &str) -> Result<f64, String> {
+    let value: f64 = text.parse().map_err(|_| "expected a number above 0".to_owned())?;
+    if value.is_finite() && value > 0.0 {
+        Ok(value)
+    } else {
+        Err("expected a number above 0".into())
+    }
+}
+
+fn angle(text: &str) -> Result<f64, String> {
+    let value: f64 = text.parse().map_err(|_| "expected degrees from 0 to 180".to_owned())?;
+    if (0.0..=180.0).contains(&value) {
+        Ok(value)
+    } else {
+        Err("expected degrees from 0 to 180".into())
+    }
+}

@@ -1,0 +1,137 @@
+//! `resilience bench`: throughput as one JSON line, in the form of the peers' script.
+
+use resilience::augment::{Augmentation, Interpolation};
+use resilience::evaluate::{self, Setup};
+use resilience::model::Native;
+use resilience::optim::Adam;
+use resilience::train::{Plan, augmented};
+use resilience::{attack, recipe};
+use resilience_core::context::{Clock, Context};
+use resilience_core::dataset::{self, Split};
+use resilience_core::event::Silent;
+use resilience_core::record::LabelSource;
+use resilience_core::threat::{Eps, Norm, Threat};
+use serde_json::json;
+
+use crate::args::{Normalisation, Workload};
+use crate::environment::Environment;
+use crate::error::CliError;
+use crate::models;
+use crate::screen::Screen;
+
+/// Measures one workload.
+pub fn run(
+    workload: Workload,
+    environment: &Environment,
+    screen: &mut Screen,
+) -> Result<(), CliError> {
+    let result = match workload {
+        Workload::Train { data, steps, recipe } => {
+            train(data.data.as_deref(), steps, &recipe, environment)?
+        }
+        Workload::Fgsm { data, model, n } => {
+            fgsm(data.data.as_deref(), &model, n as usize, environment)?
+        }
+    };
+    screen.print(&result.to_string());
+    Ok(())
+}
+
+fn threat() -> Result<Threat, CliError> {
+    let usage = |error: resilience_core::threat::ThreatError| CliError::Usage(error.to_string());
+    Threat::new(Norm::Linf, Eps::new(0.1).map_err(usage)?).map_err(usage)
+}
+
+/// Steps of the paper's training on the whole training set, augmentation included.
+fn train(
+    data: Option<&str>,
+    steps: u32,
+    recipe: &str,
+    environment: &Environment,
+) -> Result<serde_json::Value, CliError> {
+    let source = dataset::find(data, &environment.places(), &mut Silent)?;
+    let images = source.load(Split::Train, None, &mut Silent)?;
+    let plan = Plan {
+        recipe: recipe::find(recipe)?,
+        threat: threat()?,
+        epochs: 1,
+        batch: 128,
+        learning_rate: 0.001,
+        seed: 0,
+        augmentation: Augmentation {
+            flip: true,
+            rotation: 15.0,
+            interpolation: Interpolation::Nearest,
+        },
+        checkpoint: None,
+    };
+    let native = Native::initial("resilience-cnn", 0, [0.0; 3], [1.0; 3])?;
+    let mut optimiser = Adam::new(native.network().trainable(), plan.learning_rate)?;
+    let recipe = plan.recipe.plan(plan.threat);
+    let order = resilience::rng::permutation(
+        &mut resilience::rng::stream(0, resilience::rng::Purpose::Order, 1, 0),
+        images.len(),
+    );
+    let mut batches = order.chunks_exact(plan.batch).cycle();
+    let mut run = |steps: u32| -> Result<f64, CliError> {
+        let began = environment.seconds();
+        for rows in batches.by_ref().take(steps as usize) {
+            let batch = augmented(&images, rows, &plan, 1)?;
+            recipe.gradients(&native, &batch)?;
+            optimiser.step()?;
+        }
+        Ok(environment.seconds() - began)
+    };
+    run(10)?;
+    let seconds = run(steps)?;
+    let rate = f64::from(steps) * plan.batch as f64 / seconds;
+    Ok(json!({ "images_per_second": rate, "peak_mib": peak_mib() }))
+}
+
+/// FGSM at 0.1 with true labels and the prediction on its examples, clean pass included.
+fn fgsm(
+    data: Option<&str>,
+    model: &str,
+    n: usize,
+    environment: &Environment,
+) -> Result<serde_json::Value, CliError> {
+    let manifest = models::resolve(model, None, &Normalisation { mean: None, std: None })?;
+    let loaded = models::load(manifest, environment)?;
+    let source = dataset::find(data, &environment.places(), &mut Silent)?;
+    let images = source.load(Split::Test, Some(n), &mut Silent)?;
+    let setup = Setup {
+        attack: attack::find("fgsm")?,
+        threat: threat()?,
+        labels: LabelSource::True,
+        curve: false,
+    };
+    let mut context = Context { observer: &mut Silent, clock: environment };
+    let first = images.clone().first(evaluate::CHUNK);
+    let clean = evaluate::clean(&mut context, &loaded.model, &first)?;
+    evaluate::attack(&mut context, &loaded.model, &first, &clean, setup, &[])?;
+
+    let began = environment.seconds();
+    let clean = evaluate::clean(&mut context, &loaded.model, &images)?;
+    let outcome = evaluate::attack(&mut context, &loaded.model, &images, &clean, setup, &[])?;
+    let rate = images.len() as f64 / (environment.seconds() - began);
+    let correct = clean.iter().filter(|outcome| outcome.predicted == outcome.label).count();
+    let adversarial = clean
+        .iter()
+        .zip(&outcome.outcomes)
+        .filter(|(clean, attacked)| attacked.predicted == clean.label)
+        .count();
+    Ok(json!({
+        "images_per_second": rate,
+        "peak_mib": peak_mib(),
+        "clean": correct,
+        "adversarial": adversarial,
+        "n": images.len(),
+    }))
+}
+
+/// The most memory that this process has held, where the system tells.
+fn peak_mib() -> Option<f64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().trim_end_matches(" kB").parse::<f64>().ok().map(|kib| kib / 1024.0)
+}

@@ -1,0 +1,34 @@
+//! One command a file.
+
+mod bench;
+mod eval;
+mod explain;
+mod list;
+mod report;
+mod reproduce;
+pub mod train;
+
+use crate::args::Command;
+use crate::environment::Environment;
+use crate::error::CliError;
+use crate::screen::Screen;
+
+/// Runs the command.
+pub fn run(
+    command: Command,
+    environment: &Environment,
+    screen: &mut Screen,
+) -> Result<(), CliError> {
+    match command {
+        Command::Reproduce(arguments) => reproduce::run(&arguments, environment, screen),
+        Command::Train(arguments) => train::run(&arguments, environment, screen),
+        Command::Eval(arguments) => eval::run(&arguments, environment, screen),
+        Command::Report(arguments) => report::run(&arguments, screen),
+        Command::List(arguments) => {
+            list::run(&arguments, screen);
+            Ok(())
+        }
+        Command::Explain(arguments) => explain::run(&arguments, screen),
+        Command::Bench(arguments) => bench::run(arguments.workload, environment, screen),
+    }
+}

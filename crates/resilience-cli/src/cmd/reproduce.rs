@@ -1,0 +1,203 @@
+//! `resilience reproduce`: the paper's experiment, end to end.
+
+use std::path::Path;
+
+use resilience::augment::{Augmentation, Interpolation};
+use resilience::evaluate::Setup;
+use resilience::recipe::RecipeSpec;
+use resilience::train::{Checkpoint, Plan};
+use resilience::{attack, recipe};
+use resilience_core::dataset::{self, DatasetError, Source, Split};
+use resilience_core::manifest::Manifest;
+use resilience_core::record::LabelSource;
+use resilience_core::store::{RunStore, StoreError};
+use resilience_core::threat::{Eps, Norm, Threat};
+use serde_json::json;
+
+use super::train::{self, Job};
+use crate::args::{Normalisation, Reproduce};
+use crate::environment::Environment;
+use crate::error::CliError;
+use crate::models::{self, Loaded};
+use crate::results;
+use crate::screen::Screen;
+
+const NO_NORMALISATION: ([f64; 3], [f64; 3]) = ([0.0; 3], [1.0; 3]);
+
+/// Runs the experiment: data, training, baselines, attacks, table, report.
+pub fn run(
+    arguments: &Reproduce,
+    environment: &Environment,
+    screen: &mut Screen,
+) -> Result<(), CliError> {
+    let mut notices = Vec::new();
+    let source = find_data(arguments, environment, screen, &mut notices)?;
+    let baselines = find_baselines(arguments, &source, environment, &mut notices)?;
+    for notice in &notices {
+        screen.notice(notice);
+    }
+    refuse_foreign_run(&arguments.out)?;
+    let images = source.load(Split::Train, None, screen)?;
+    let job = |name: &str, recipe: &str, file: &str| -> Result<Job, CliError> {
+        Ok(Job {
+            name: name.to_owned(),
+            architecture: "resilience-cnn",
+            normalisation: NO_NORMALISATION,
+            plan: plan(arguments, recipe::find(recipe)?, &arguments.out.join(file))?,
+            images: &images,
+            out: arguments.out.join(file),
+        })
+    };
+    let ours = job("ResilienceCNN", "fgsm-joint", "resilience_model.pth")?;
+    let mut loaded = vec![train::train(ours, environment, screen)?];
+    if baselines.is_empty() {
+        let control = job("ResilienceCNN, standard training", "standard", "control_model.pth")?;
+        loaded.push(train::train(control, environment, screen)?);
+    }
+    drop(images);
+    for baseline in baselines {
+        loaded.push(models::load(baseline, environment)?);
+    }
+    evaluate(arguments, &source, &loaded, notices, environment, screen)
+}
+
+fn evaluate(
+    arguments: &Reproduce,
+    source: &Source,
+    loaded: &[Loaded],
+    notices: Vec<String>,
+    environment: &Environment,
+    screen: &mut Screen,
+) -> Result<(), CliError> {
+    let images = source.load(Split::Test, None, screen)?;
+    let plan = json!({
+        "kind": "reproduce",
+        "epochs": arguments.epochs,
+        "models": loaded.iter().map(|model| &model.describe.manifest.name).collect::<Vec<_>>(),
+        "dataset": images.record(),
+        "chunk": resilience::evaluate::CHUNK,
+    });
+    let provenance = environment.provenance(arguments.seed, notices);
+    let mut store = RunStore::replace(&arguments.out, &provenance, &plan)?;
+    let setups = setups()?;
+    for model in loaded {
+        results::evaluate(model, &images, &setups, &mut store, environment, screen)?;
+    }
+    results::write(&arguments.out, &store, screen)?;
+    Ok(())
+}
+
+/// The paper's training: eps 0.1, Adam 0.001, batches of 128, flips and rotation within 15 degrees.
+fn plan(
+    arguments: &Reproduce,
+    recipe: &'static RecipeSpec,
+    weights: &Path,
+) -> Result<Plan, CliError> {
+    Ok(Plan {
+        recipe,
+        threat: threat("0.1")?,
+        epochs: arguments.epochs,
+        batch: 128,
+        learning_rate: 0.001,
+        seed: arguments.seed,
+        augmentation: Augmentation {
+            flip: true,
+            rotation: 15.0,
+            interpolation: Interpolation::Nearest,
+        },
+        checkpoint: Some(Checkpoint {
+            path: weights.with_extension("checkpoint"),
+            resume: arguments.resume,
+        }),
+    })
+}
+
+/// FGSM at the paper's eps in both conventions, then a curve over eps.
+fn setups() -> Result<Vec<Setup>, CliError> {
+    let attack = attack::find("fgsm")?;
+    let mut setups = Vec::new();
+    for labels in [LabelSource::True, LabelSource::Predicted] {
+        setups.push(Setup { attack, threat: threat("0.1")?, labels, curve: false });
+    }
+    for eps in ["1/255", "2/255", "4/255", "8/255", "16/255", "0.1", "0.15", "0.2"] {
+        let labels = LabelSource::True;
+        setups.push(Setup { attack, threat: threat(eps)?, labels, curve: true });
+    }
+    Ok(setups)
+}
+
+fn threat(eps: &str) -> Result<Threat, CliError> {
+    let usage = |error: resilience_core::threat::ThreatError| CliError::Usage(error.to_string());
+    Threat::new(Norm::Linf, eps.parse::<Eps>().map_err(usage)?).map_err(usage)
+}
+
+/// The data that was asked for; shapes10 where nothing was and CIFAR-10 is nowhere to be had.
+fn find_data(
+    arguments: &Reproduce,
+    environment: &Environment,
+    screen: &mut Screen,
+    notices: &mut Vec<String>,
+) -> Result<Source, CliError> {
+    let places = environment.places();
+    let request = arguments.data.data.as_deref();
+    match dataset::find(request, &places, screen) {
+        Err(error @ DatasetError::Unreachable { .. }) if request.is_none() => {
+            notices.push(format!(
+                "This run used shapes10, not CIFAR-10: images that the program draws itself. \
+                 CIFAR-10 was neither found nor could it be downloaded ({error}). No figure here \
+                 says anything about CIFAR-10. To run the experiment proper, put CIFAR-10 somewhere and \
+                 name its folder with --data or RESILIENCE_DATA."
+            ));
+            Ok(dataset::find(Some("shapes10"), &places, screen)?)
+        }
+        other => Ok(other?),
+    }
+}
+
+/// The baselines that were named, or those known ones whose weights are at hand.
+fn find_baselines(
+    arguments: &Reproduce,
+    source: &Source,
+    environment: &Environment,
+    notices: &mut Vec<String>,
+) -> Result<Vec<Manifest>, CliError> {
+    let resolve =
+        |model: &str| models::resolve(model, None, &Normalisation { mean: None, std: None });
+    if !arguments.baseline.is_empty() {
+        let manifests = arguments.baseline.iter().map(|model| {
+            let manifest = resolve(model)?;
+            // Five epochs of training are not spent before a missing file is noticed.
+            models::locate(&manifest, environment)?;
+            Ok(manifest)
+        });
+        return manifests.collect();
+    }
+    let mut found = Vec::new();
+    if source.spec.id == "cifar10" {
+        for name in models::known() {
+            let manifest = resolve(name)?;
+            if models::locate(&manifest, environment).is_ok() {
+                found.push(manifest);
+            }
+        }
+    }
+    if found.is_empty() {
+        notices.push(
+            "No pretrained baseline was at hand, so a control is trained instead: the same \
+             network, data and epochs without attacked images. To compare with a pretrained \
+             model, name its manifest with --baseline."
+                .to_owned(),
+        );
+    }
+    Ok(found)
+}
+
+/// An earlier reproduction in the folder is replaced; any other run is left alone.
+fn refuse_foreign_run(out: &Path) -> Result<(), CliError> {
+    match RunStore::open(out) {
+        Ok(store) if store.plan()?["kind"] == "reproduce" => Ok(()),
+        Ok(store) => Err(StoreError::Exists { path: store.path().to_owned() }.into()),
+        Err(StoreError::Missing { .. }) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,100 @@
+//! What the command takes from the machine: clock, processor, variables, the line that was typed.
+
+use std::env;
+use std::path::PathBuf;
+use std::time::{Instant, SystemTime};
+
+use resilience_core::context::Clock;
+use resilience_core::dataset::Places;
+use resilience_core::record::{Machine, Provenance, Tool};
+
+/// The machine and the moment that the command runs in.
+pub struct Environment {
+    began: Instant,
+    started: String,
+    command: String,
+    machine: Machine,
+}
+
+impl Environment {
+    /// Reads the machine, and sets the number of threads (all cores where none is given).
+    #[expect(clippy::disallowed_methods, reason = "this is the clock that is passed in")]
+    pub fn new(threads: Option<u32>) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        resilience::set_threads(threads.unwrap_or(cores as u32));
+        Self {
+            began: Instant::now(),
+            started: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
+            command: env::args().map(|word| quoted(&word)).collect::<Vec<_>>().join(" "),
+            machine: Machine {
+                cpu: processor(),
+                threads: resilience::threads(),
+                os: format!("{} {}", env::consts::OS, env::consts::ARCH),
+                device: "cpu".to_owned(),
+            },
+        }
+    }
+
+    /// What stands beside every result of this invocation.
+    pub fn provenance(&self, seed: u64, notices: Vec<String>) -> Provenance {
+        Provenance {
+            tool: Tool {
+                name: "resilience".to_owned(),
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+                libtorch: resilience::LIBTORCH_VERSION.to_owned(),
+            },
+            command: self.command.clone(),
+            started: self.started.clone(),
+            seed,
+            machine: self.machine.clone(),
+            notices,
+        }
+    }
+
+    /// Where data sets may lie.
+    pub fn places(&self) -> Places {
+        Places::of_user()
+    }
+
+    /// Folders where weights that are not beside their manifest may lie.
+    pub fn model_folders(&self) -> Vec<PathBuf> {
+        let places = self.places();
+        let beside = |data: &PathBuf| {
+            // `cifar10` and `cifar10/cifar-10-batches-bin` both have their models next to them.
+            data.ancestors().skip(1).take(2).map(|folder| folder.join("models")).collect::<Vec<_>>()
+        };
+        let data = places.data.as_ref().map(PathBuf::from);
+        env::var_os("RESILIENCE_MODELS")
+            .map(PathBuf::from)
+            .into_iter()
+            .chain(data.as_ref().map(beside).unwrap_or_default())
+            .chain(places.cache.map(|cache| cache.join("models")))
+            .collect()
+    }
+}
+
+impl Clock for Environment {
+    fn seconds(&self) -> f64 {
+        self.began.elapsed().as_secs_f64()
+    }
+}
+
+/// A word of the command line, as a shell would need it.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=,:@%+".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
+}
+
+fn processor() -> String {
+    let system = sysinfo::System::new_with_specifics(
+        sysinfo::RefreshKind::nothing().with_cpu(sysinfo::CpuRefreshKind::nothing()),
+    );
+    let cores = system.cpus().len();
+    let brand = system.cpus().first().map_or("", |cpu| cpu.brand()).trim();
+    let brand = if brand.is_empty() { "unknown processor" } else { brand };
+    format!("{brand}, {cores} cores")
+}

@@ -1,0 +1,98 @@
+//! What can go wrong in the command, and the exit code that it ends with.
+
+use std::path::PathBuf;
+
+use resilience::EngineError;
+use resilience_core::dataset::DatasetError;
+use resilience_core::format::FormatError;
+use resilience_core::manifest::ManifestError;
+use resilience_core::report::ReportError;
+use resilience_core::store::StoreError;
+use resilience_core::summary::SummaryError;
+
+use crate::exit;
+
+/// An error that ends the command.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// The arguments contradict each other.
+    #[error("{0}")]
+    Usage(String),
+    /// The engine's.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The data set's.
+    #[error(transparent)]
+    Dataset(#[from] DatasetError),
+    /// A weights file's.
+    #[error(transparent)]
+    Format(#[from] FormatError),
+    /// A manifest's.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    /// The run store's.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The summary's.
+    #[error(transparent)]
+    Summary(#[from] SummaryError),
+    /// The report's.
+    #[error(transparent)]
+    Report(#[from] ReportError),
+    /// The weights that a manifest names are nowhere.
+    #[error(
+        "the weights of '{model}' are not at hand: no file '{file}' in {searched}; put it there, \
+         or set RESILIENCE_MODELS to its folder"
+    )]
+    WeightsMissing {
+        /// The model's name.
+        model: String,
+        /// The weights file.
+        file: String,
+        /// Folders that were looked into.
+        searched: String,
+    },
+    /// A model and a data set that do not belong together.
+    #[error(
+        "{model} takes {expected}, but {dataset} has {found}; choose another model or data set"
+    )]
+    Mismatch {
+        /// The model's name.
+        model: String,
+        /// Input and classes of the model.
+        expected: String,
+        /// The data set.
+        dataset: String,
+        /// Its shape and classes.
+        found: String,
+    },
+    /// A file or folder that the operating system refuses.
+    #[error("cannot {doing} {path}: {source}; check that the folder exists and may be written")]
+    Io {
+        /// `create`.
+        doing: &'static str,
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+impl CliError {
+    /// The exit code of `exit::TABLE`.
+    pub fn code(&self) -> u8 {
+        match self {
+            Self::Usage(_)
+            | Self::Engine(
+                EngineError::UnknownName { .. } | EngineError::NormNotSupported { .. },
+            ) => exit::USAGE,
+            Self::Engine(EngineError::Cancelled) => exit::INTERRUPTED,
+            Self::Engine(EngineError::OutsideThreat { .. } | EngineError::LossNotFinite { .. }) => {
+                exit::INCOMPLETE
+            }
+            Self::Io { .. } => exit::ENVIRONMENT,
+            Self::Dataset(DatasetError::Unreachable { .. }) => exit::ENVIRONMENT,
+            _ => exit::BAD_INPUT,
+        }
+    }
+}

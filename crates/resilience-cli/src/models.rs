@@ -1,0 +1,173 @@
+//! From what a user calls a model to a network with its weights.
+
+use std::path::{Path, PathBuf};
+
+use resilience::evaluate::Model;
+use resilience::model::Native;
+use resilience::zoo;
+use resilience_core::dataset::Images;
+use resilience_core::format::array::StateDict;
+use resilience_core::manifest::Manifest;
+use resilience_core::record::{LayerRecord, ModelRecord, TrainingRecord};
+use resilience_core::suggest::did_you_mean;
+
+use crate::args::Normalisation;
+use crate::environment::Environment;
+use crate::error::CliError;
+
+/// Models by others that the program knows by name, each a manifest.
+const KNOWN: [(&str, &str); 2] = [
+    ("resnet32-linf8-adversarial", include_str!("../../../models/resnet32-linf8-adversarial.toml")),
+    ("resnet32-standard", include_str!("../../../models/resnet32-standard.toml")),
+];
+
+/// A model ready to be evaluated, and what is recorded of it.
+pub struct Loaded {
+    /// The model.
+    pub model: Model,
+    /// Everything but the data it is evaluated on.
+    pub describe: Description,
+}
+
+/// What is known of a model before it meets data.
+#[derive(Clone, Debug)]
+pub struct Description {
+    /// The checked manifest; its file is where the weights were found.
+    pub manifest: Manifest,
+    weights_sha256: String,
+    training: Option<TrainingRecord>,
+    parameters: u64,
+    layers: Vec<LayerRecord>,
+}
+
+impl Description {
+    /// The record of this model on these images.
+    pub fn on(&self, images: &Images) -> ModelRecord {
+        let Self { manifest, weights_sha256, training, parameters, layers } = self.clone();
+        ModelRecord {
+            name: manifest.name,
+            architecture: manifest.architecture,
+            weights_sha256,
+            source: manifest.source,
+            mean: manifest.mean.to_vec(),
+            std: manifest.std.to_vec(),
+            parameters,
+            layers,
+            training,
+            dataset: images.record(),
+        }
+    }
+}
+
+/// The names of the known models.
+pub fn known() -> impl Iterator<Item = &'static str> {
+    KNOWN.iter().map(|(name, _)| *name)
+}
+
+/// The manifest that a user means: a TOML file, a weights file with options, or a known name.
+pub fn resolve(
+    model: &str,
+    arch: Option<&str>,
+    normalisation: &Normalisation,
+) -> Result<Manifest, CliError> {
+    let path = Path::new(model);
+    if let Some((name, text)) = KNOWN.iter().find(|(name, _)| *name == model) {
+        return Ok(Manifest::parse(Path::new(&format!("{name}.toml")), text)?);
+    }
+    if !path.exists() {
+        return Err(CliError::Usage(format!(
+            "there is no model '{model}': expected a manifest (.toml), a weights file, or one of {}{}",
+            known().collect::<Vec<_>>().join(", "),
+            did_you_mean(model, known())
+        )));
+    }
+    if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("toml")) {
+        if arch.is_some() || normalisation.mean.is_some() {
+            return Err(CliError::Usage(format!(
+                "{model} is a manifest, which says its architecture, mean and std itself; leave \
+                 out --arch, --mean and --std"
+            )));
+        }
+        return Ok(Manifest::read(path)?);
+    }
+    let Some(arch) = arch else {
+        return Err(CliError::Usage(format!(
+            "{model} is a weights file: say its architecture with --arch (and its normalisation \
+             with --mean and --std), or give a manifest"
+        )));
+    };
+    let (mean, std) = normalisation.values()?;
+    Ok(Manifest {
+        name: path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy().into_owned(),
+        file: path.to_owned(),
+        sha256: None,
+        architecture: zoo::find(arch)?.id.to_owned(),
+        mean,
+        std,
+        source: "weights file given on the command line".to_owned(),
+        license: None,
+        notes: None,
+    })
+}
+
+/// Where a manifest's weights lie: beside it, else in one of the folders for models.
+pub fn locate(manifest: &Manifest, environment: &Environment) -> Result<PathBuf, CliError> {
+    if manifest.file.is_file() {
+        return Ok(manifest.file.clone());
+    }
+    let name = manifest.file.file_name().unwrap_or(manifest.file.as_os_str());
+    let folders = environment.model_folders();
+    folders.iter().map(|folder| folder.join(name)).find(|file| file.is_file()).ok_or_else(|| {
+        let mut searched = vec![manifest.file.parent().unwrap_or(Path::new(".")).to_owned()];
+        searched.extend(folders.iter().cloned());
+        CliError::WeightsMissing {
+            model: manifest.name.clone(),
+            file: name.to_string_lossy().into_owned(),
+            searched: searched
+                .iter()
+                .map(|folder| match folder.as_os_str().is_empty() {
+                    true => "the current folder".to_owned(),
+                    false => folder.display().to_string(),
+                })
+                .collect::<Vec<_>>()
+                .join(", "),
+        }
+    })
+}
+
+/// Reads the weights and puts the model together.
+pub fn load(mut manifest: Manifest, environment: &Environment) -> Result<Loaded, CliError> {
+    manifest.file = locate(&manifest, environment)?;
+    let (state, sha256) = manifest.load()?;
+    let training = crate::cmd::train::training_beside(&manifest.file, &sha256)?;
+    assemble(manifest, &state, sha256, training)
+}
+
+/// Puts a model together from weights that are in memory.
+pub fn assemble(
+    manifest: Manifest,
+    state: &StateDict,
+    weights_sha256: String,
+    training: Option<TrainingRecord>,
+) -> Result<Loaded, CliError> {
+    let native = Native::load(&manifest.architecture, state, manifest.mean, manifest.std)?;
+    let (parameters, layers) = (native.network().parameter_count(), native.network().describe()?);
+    let model = Model { name: manifest.name.clone(), reference: Box::new(native) };
+    let describe = Description { manifest, weights_sha256, training, parameters, layers };
+    Ok(Loaded { model, describe })
+}
+
+/// Whether a model of that architecture can answer for these images.
+pub fn check_fit(architecture: &str, images: &Images) -> Result<(), CliError> {
+    let spec = zoo::find(architecture)?;
+    let (classes, shape) = (images.classes().len(), images.shape());
+    if shape.map(|side| side as i64) == spec.input && classes as i64 == spec.classes {
+        return Ok(());
+    }
+    Err(CliError::Mismatch {
+        model: spec.title.to_owned(),
+        expected: format!("images of shape {:?} and {} classes", spec.input, spec.classes),
+        dataset: images.name().to_owned(),
+        found: format!("images of shape {shape:?} and {classes} classes"),
+    })
+}

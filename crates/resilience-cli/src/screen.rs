@@ -1,0 +1,157 @@
+//! The terminal: the only file that prints.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the file that prints")]
+
+use std::error::Error;
+use std::io::IsTerminal;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use resilience_core::event::{Event, Observer, Unit};
+
+use crate::error::CliError;
+use crate::exit;
+
+/// Shows progress and results to the user, and takes Ctrl-C.
+pub struct Screen {
+    bar: Option<ProgressBar>,
+    task: String,
+    stop: Arc<AtomicBool>,
+}
+
+impl Screen {
+    /// A screen without a bar.
+    pub fn new() -> Self {
+        Self { bar: None, task: String::new(), stop: Arc::default() }
+    }
+
+    /// The first Ctrl-C asks the work to end at its next safe point, the second ends it at once.
+    pub fn stop_on_ctrl_c(&mut self) {
+        let stop = Arc::clone(&self.stop);
+        let handler = ctrlc::set_handler(move || {
+            if stop.swap(true, Ordering::SeqCst) {
+                std::process::exit(i32::from(exit::INTERRUPTED));
+            }
+        });
+        if let Err(error) = handler {
+            self.note(&format!("note: Ctrl-C ends the program at once ({error})"));
+        }
+    }
+
+    /// Prints a result.
+    pub fn print(&self, text: &str) {
+        self.above_the_bar(|| println!("{text}"));
+    }
+
+    /// Prints something to know, apart from results.
+    pub fn note(&self, text: &str) {
+        self.above_the_bar(|| eprintln!("{text}"));
+    }
+
+    /// Prints what must be known before any figure, so that it cannot be missed.
+    pub fn notice(&self, text: &str) {
+        let rule = "!".repeat(90);
+        self.note(&format!("{rule}\n{}\n{rule}", textwrap::fill(text, 90)));
+    }
+
+    /// Prints an error with its causes.
+    pub fn error(&mut self, error: &CliError) {
+        self.clear();
+        eprintln!("error: {error}");
+        let mut said = error.to_string();
+        let mut source = error.source();
+        while let Some(cause) = source {
+            let text = cause.to_string();
+            if !said.contains(&text) {
+                eprintln!("  because {text}");
+            }
+            said.push_str(&text);
+            source = cause.source();
+        }
+    }
+
+    /// Columns of the terminal that results are printed to; none where it is none.
+    pub fn width(&self) -> Option<u16> {
+        if !std::io::stdout().is_terminal() {
+            return None;
+        }
+        console::Term::stdout().size_checked().map(|(_, columns)| columns)
+    }
+
+    fn above_the_bar(&self, print: impl FnOnce()) {
+        match &self.bar {
+            Some(bar) => bar.suspend(print),
+            None => print(),
+        }
+    }
+
+    fn clear(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+impl Observer for Screen {
+    fn event(&mut self, event: Event) {
+        match event {
+            Event::Started { task, total, unit } => {
+                self.clear();
+                self.bar = Some(bar(&task, total, unit));
+                self.task = task;
+            }
+            Event::Advanced { done, detail } => {
+                if let Some(bar) = &self.bar {
+                    bar.set_position(done);
+                    bar.set_message(detail);
+                }
+            }
+            Event::Finished => self.clear(),
+            Event::Epoch(epoch) => {
+                let figures: Vec<String> = epoch
+                    .scalars
+                    .iter()
+                    .map(|(name, value)| format!("{} {value:.4}", name.replace('_', " ")))
+                    .collect();
+                self.note(&format!(
+                    "  epoch {}/{}  loss {:.4}  {}  {:.0} images/s",
+                    epoch.epoch,
+                    epoch.of,
+                    epoch.loss,
+                    figures.join("  "),
+                    epoch.images_per_second
+                ));
+            }
+            Event::Notice(text) => self.note(&text),
+        }
+    }
+
+    fn cancelled(&self) -> bool {
+        self.stop.load(Ordering::SeqCst)
+    }
+}
+
+/// A bar with rate and time left; it draws nothing where the error stream is no terminal.
+fn bar(task: &str, total: Option<u64>, unit: Unit) -> ProgressBar {
+    let template = match (unit, total) {
+        (Unit::Images, _) => {
+            "  {prefix}  {bar:24} {human_pos}/{human_len}  {per_sec} images  {eta} left  {msg}"
+        }
+        (Unit::Bytes, Some(_)) => {
+            "  {prefix}  {bar:24} {bytes}/{total_bytes}  {bytes_per_sec}  {eta} left  {msg}"
+        }
+        (Unit::Bytes, None) => "  {prefix}  {spinner} {bytes}  {bytes_per_sec}  {msg}",
+    };
+    let style = ProgressStyle::with_template(template)
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .with_key("per_sec", |state: &indicatif::ProgressState, out: &mut dyn std::fmt::Write| {
+            let _ = write!(out, "{:.0}/s", state.per_sec());
+        });
+    let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::stderr_with_hz(8));
+    bar.set_style(style);
+    bar.set_prefix(task.to_owned());
+    bar.enable_steady_tick(Duration::from_millis(250));
+    bar
+}

@@ -1,0 +1,43 @@
+//! Images and labels on their way into a model, checked once.
+
+use resilience_core::dataset::Images;
+use tch::{Kind, Tensor};
+
+use crate::error::EngineError;
+
+/// Some images with their labels.
+#[derive(Debug)]
+pub struct Batch {
+    /// [n,c,h,w], f32 (f64 in golden cases) in [0, 1], channels of a pixel side by side.
+    pub images: Tensor,
+    /// [n], i64.
+    pub labels: Tensor,
+}
+
+impl Batch {
+    /// Puts pixels (values in [0, 1], row by row with the channels of a pixel side by side) and
+    /// labels together; `shape` is channels, height, width.
+    pub fn from_pixels(
+        pixels: &[f32],
+        labels: &[i64],
+        shape: [usize; 3],
+    ) -> Result<Self, EngineError> {
+        let [c, h, w] = shape.map(|side| side as i64);
+        let n = labels.len() as i64;
+        let images = Tensor::f_from_slice(pixels)?.f_view([n, h, w, c])?.f_permute([0, 3, 1, 2])?;
+        Ok(Self { images, labels: Tensor::f_from_slice(labels)? })
+    }
+
+    /// The images numbered `rows` of a data set.
+    pub fn from_images(images: &Images, rows: std::ops::Range<usize>) -> Result<Self, EngineError> {
+        let [c, h, w] = images.shape();
+        let size = c * h * w;
+        let n = rows.len() as i64;
+        let bytes = &images.pixels()[rows.start * size..rows.end * size];
+        let planes = Tensor::f_from_slice(bytes)?.f_view([n, c as i64, h as i64, w as i64])?;
+        let pixels = crate::layout::channels_last(&planes)?.f_to_kind(Kind::Float)?;
+        let labels: Vec<i64> =
+            images.labels()[rows].iter().map(|&label| i64::from(label)).collect();
+        Ok(Self { images: pixels.f_div_scalar(255.0)?, labels: Tensor::f_from_slice(&labels)? })
+    }
+}

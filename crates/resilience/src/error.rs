@@ -1,0 +1,118 @@
+//! What can go wrong in the engine.
+
+use resilience_core::threat::Threat;
+
+/// An error of the engine. Each names what went wrong, where, and what to do about it.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// libtorch refused an operation.
+    #[error("libtorch failed: {0}")]
+    Torch(#[from] tch::TchError),
+    /// A name that no registry holds.
+    #[error("unknown {what} '{name}'{}", suggest(.near.as_deref()))]
+    UnknownName {
+        /// What was looked for: `architecture`.
+        what: &'static str,
+        /// The name given.
+        name: String,
+        /// The most similar known name.
+        near: Option<String>,
+    },
+    /// The weights do not fit the architecture.
+    #[error(
+        "the weights do not fit {architecture}: {problems}; check the architecture, or list the \
+         file's tensors against it"
+    )]
+    Weights {
+        /// Architecture id.
+        architecture: String,
+        /// Missing, unused and misshapen tensors, by name.
+        problems: String,
+    },
+    /// A weight is NaN or infinite.
+    #[error("weight '{name}' holds NaN or infinity; the file is damaged or training diverged")]
+    WeightNotFinite {
+        /// Name in the state dict.
+        name: String,
+    },
+    /// Images do not fit the model or contain what no image contains.
+    #[error("{what}: expected {expected}, found {found}")]
+    Input {
+        /// What was checked.
+        what: &'static str,
+        /// What it should be.
+        expected: String,
+        /// What it is.
+        found: String,
+    },
+    /// A model gave a logit that is no number.
+    #[error(
+        "model '{model}' gives NaN or infinite logits for image {index}; no accuracy can be \
+         stated: check its weights, mean and std"
+    )]
+    LogitsNotFinite {
+        /// Name of the model.
+        model: String,
+        /// Place of the image in its split.
+        index: u64,
+    },
+    /// An attack left its ball or the box: a bug of the attack, never repaired.
+    #[error(
+        "attack {attack} failed: its image {index} lies at distance {distance} from the clean one \
+         or outside [0, 1], but {threat} was allowed; the run is incomplete"
+    )]
+    OutsideThreat {
+        /// Registry id.
+        attack: &'static str,
+        /// Place of the image in its split.
+        index: u64,
+        /// Distance in the threat's norm.
+        distance: f64,
+        /// What was allowed.
+        threat: Threat,
+    },
+    /// An attack does not know this norm.
+    #[error("attack {attack} has no version for {norm}; it knows {known}")]
+    NormNotSupported {
+        /// Registry id.
+        attack: &'static str,
+        /// The norm asked for.
+        norm: String,
+        /// The norms it has.
+        known: String,
+    },
+    /// The training loss is no number any more.
+    #[error(
+        "the loss is {loss} in epoch {epoch}, step {step}; training diverged: lower the learning \
+         rate, or resume from the last checkpoint with another one"
+    )]
+    LossNotFinite {
+        /// From 1.
+        epoch: u32,
+        /// From 1.
+        step: u64,
+        /// The value.
+        loss: f64,
+    },
+    /// A checkpoint belongs to another training run.
+    #[error(
+        "checkpoint {path} belongs to another run: {difference}; give the same options as before, \
+         or leave out --resume to begin anew"
+    )]
+    Checkpoint {
+        /// The file.
+        path: String,
+        /// What differs.
+        difference: String,
+    },
+    /// A file could not be read or written.
+    #[error(transparent)]
+    Format(#[from] resilience_core::format::FormatError),
+    /// The user asked to stop.
+    #[error("stopped on request; what was written so far is valid")]
+    Cancelled,
+}
+
+fn suggest(near: Option<&str>) -> String {
+    near.map(|name| format!("; did you mean '{name}'?")).unwrap_or_default()
+}

@@ -1,0 +1,112 @@
+//! A threat's geometry on tensors of images. With the core's `threat.rs` the only place that
+//! matches on the norm.
+
+use resilience_core::threat::{Norm, Threat};
+use tch::{Kind, Tensor};
+
+use crate::error::EngineError;
+
+/// How far the arithmetic of f32 may carry an image out of its ball.
+pub const TOLERANCE: f64 = 1e-6;
+
+/// Distance of each image from its origin, in f64: [n,c,h,w] x [n,c,h,w] -> [n].
+pub fn distance(norm: Norm, images: &Tensor, origins: &Tensor) -> Result<Tensor, EngineError> {
+    let change = images.f_to_kind(Kind::Double)?.f_sub(&origins.f_to_kind(Kind::Double)?)?;
+    let change = change.f_flatten(1, -1)?.f_abs()?; // [n, c h w]
+    Ok(match norm {
+        Norm::Linf => change.f_amax([1], false)?,
+        Norm::L2 => {
+            change.f_square()?.f_sum_dim_intlist([1].as_slice(), false, Kind::Double)?.f_sqrt()?
+        }
+        Norm::L1 => change.f_sum_dim_intlist([1].as_slice(), false, Kind::Double)?,
+    })
+}
+
+/// The direction of unit length in which a linear function with this gradient grows fastest:
+/// [n,c,h,w] -> [n,c,h,w]. A zero gradient gives a zero direction.
+pub fn steepest_direction(norm: Norm, gradient: &Tensor) -> Result<Tensor, EngineError> {
+    Ok(match norm {
+        Norm::Linf => gradient.f_sign()?,
+        Norm::L2 => {
+            let flat = gradient.f_flatten(1, -1)?;
+            let length =
+                flat.f_square()?.f_sum_dim_intlist([1].as_slice(), true, None)?.f_sqrt()?;
+            let length = length.f_clamp_min(f64::from(f32::MIN_POSITIVE))?;
+            gradient.f_div(&length.f_view([-1, 1, 1, 1])?)?
+        }
+        Norm::L1 => {
+            let flat = gradient.f_flatten(1, -1)?; // [n, d]
+            let largest = flat.f_abs()?.f_argmax(1, true)?; // [n, 1]
+            let sign = flat.f_gather(1, &largest, false)?.f_sign()?;
+            flat.f_zeros_like()?.f_scatter(1, &largest, &sign)?.f_view_as(gradient)?
+        }
+    })
+}
+
+/// The images moved by eps along the steepest direction, and clipped to [0, 1].
+pub fn steepest_step(
+    threat: Threat,
+    images: &Tensor,
+    gradient: &Tensor,
+) -> Result<Tensor, EngineError> {
+    let direction = steepest_direction(threat.norm(), gradient)?;
+    let step = direction.f_mul_scalar(threat.eps().value())?;
+    Ok(images.f_add(&step)?.f_clamp(0.0, 1.0)?)
+}
+
+/// Whether every pixel of an image lies in [0, 1]: [n,c,h,w] -> [n]. NaN lies nowhere.
+pub fn in_box(images: &Tensor) -> Result<Tensor, EngineError> {
+    let inside = images.f_ge(0.0)?.f_logical_and(&images.f_le(1.0)?)?;
+    Ok(inside.f_flatten(1, -1)?.f_all_dim(1, false)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tch::Device;
+
+    fn images(values: &[f64]) -> Tensor {
+        Tensor::from_slice(values).view([1, 1, 1, values.len() as i64])
+    }
+
+    /// Would catch a norm computed as another: 3-4-5 and its kin.
+    #[test]
+    fn distances_are_those_of_their_norm() {
+        let (a, b) = (images(&[0.5, 0.5, 0.5]), images(&[0.8, 0.1, 0.5]));
+        for (norm, expected) in [(Norm::Linf, 0.4), (Norm::L2, 0.5), (Norm::L1, 0.7)] {
+            let found = distance(norm, &a, &b).unwrap().double_value(&[0]);
+            assert!((found - expected).abs() < 1e-12, "{norm}: {found}");
+        }
+    }
+
+    /// Would catch a direction that is not the best of its length: on a linear function the gain
+    /// of the unit ball is the dual norm of the gradient.
+    #[test]
+    fn the_steepest_direction_reaches_the_dual_norm() {
+        let gradient = images(&[3.0, -4.0, 0.0]);
+        for (norm, dual) in [(Norm::Linf, 7.0), (Norm::L2, 5.0), (Norm::L1, 4.0)] {
+            let direction = steepest_direction(norm, &gradient).unwrap();
+            let gain = (&direction * &gradient).sum(Kind::Double).double_value(&[]);
+            let length = distance(norm, &direction, &direction.zeros_like()).unwrap();
+            assert!((gain - dual).abs() < 1e-12, "{norm}: {gain}");
+            assert!((length.double_value(&[0]) - 1.0).abs() < 1e-12, "{norm}");
+        }
+    }
+
+    /// Would catch NaN from a division by the length of a zero gradient.
+    #[test]
+    fn a_zero_gradient_moves_nothing() {
+        let zero = Tensor::zeros([2, 3, 4, 4], (Kind::Float, Device::Cpu));
+        for norm in Norm::ALL {
+            let direction = steepest_direction(norm, &zero).unwrap();
+            assert!(f64::try_from(direction.abs().sum(Kind::Double)).unwrap() == 0.0, "{norm}");
+        }
+    }
+
+    /// Would catch NaN counted as a pixel.
+    #[test]
+    fn nan_is_outside_the_box() {
+        let rows = Tensor::from_slice(&[0.0, 1.0, 0.5, f64::NAN, 0.5, 1.1]).view([3, 1, 1, 2]);
+        assert_eq!(Vec::<bool>::try_from(in_box(&rows).unwrap()).unwrap(), [true, false, false]);
+    }
+}

@@ -1,0 +1,104 @@
+//! Makes the parameters of a network, with initial weights as PyTorch draws them.
+
+use tch::{Device, Kind, Tensor};
+
+use crate::error::EngineError;
+use crate::layout::channels_last;
+use crate::rng::{self, Purpose};
+
+/// A named tensor of a network's state dict.
+#[derive(Debug)]
+pub struct Parameter {
+    /// Name in the state dict, `conv1.weight`.
+    pub name: String,
+    /// Its value; shared with the layer that uses it.
+    pub tensor: Tensor,
+    /// Whether the optimiser changes it (a running mean is changed by the forward pass instead).
+    pub trainable: bool,
+}
+
+/// Collects parameters while an architecture is put together.
+#[derive(Debug)]
+pub struct Builder {
+    seed: u64,
+    kind: Kind,
+    parameters: Vec<Parameter>,
+}
+
+impl Builder {
+    /// A builder that draws initial weights from `seed` and computes in `kind` (f32, or f64 for
+    /// golden cases).
+    #[must_use]
+    pub const fn new(seed: u64, kind: Kind) -> Self {
+        Self { seed, kind, parameters: Vec::new() }
+    }
+
+    /// A trainable tensor drawn from U(-1/sqrt(fan_in), 1/sqrt(fan_in)), PyTorch's default for
+    /// weights and biases of convolutions and linear layers.
+    pub fn uniform(
+        &mut self,
+        name: String,
+        shape: &[i64],
+        fan_in: i64,
+    ) -> Result<Tensor, EngineError> {
+        let bound = 1.0 / (fan_in as f64).sqrt();
+        let mut rng =
+            rng::stream(self.seed, Purpose::InitialWeights, 0, self.parameters.len() as u64);
+        let values: Vec<f64> = (0..shape.iter().product::<i64>())
+            .map(|_| (2.0 * rng::uniform(&mut rng) - 1.0) * bound)
+            .collect();
+        let tensor = Tensor::f_from_slice(&values)?.f_reshape(shape)?.f_to_kind(self.kind)?;
+        self.trainable(name, &tensor)
+    }
+
+    /// A trainable vector of equal values.
+    pub fn filled(&mut self, name: String, len: i64, value: f64) -> Result<Tensor, EngineError> {
+        let tensor = Tensor::f_full([len], value, (self.kind, Device::Cpu))?;
+        self.trainable(name, &tensor)
+    }
+
+    /// A vector of equal values that is part of the state but not trained.
+    pub fn buffer(&mut self, name: String, len: i64, value: f64) -> Result<Tensor, EngineError> {
+        let tensor = Tensor::f_full([len], value, (self.kind, Device::Cpu))?;
+        Ok(self.add(name, tensor, false))
+    }
+
+    /// The parameters, in the order in which they were made.
+    #[must_use]
+    pub fn finish(self) -> Vec<Parameter> {
+        self.parameters
+    }
+
+    fn trainable(&mut self, name: String, tensor: &Tensor) -> Result<Tensor, EngineError> {
+        let tensor = match tensor.dim() {
+            4 => channels_last(tensor)?,
+            _ => tensor.shallow_clone(),
+        };
+        let tensor = tensor.f_set_requires_grad(true)?;
+        Ok(self.add(name, tensor, true))
+    }
+
+    fn add(&mut self, name: String, tensor: Tensor, trainable: bool) -> Tensor {
+        let shared = tensor.shallow_clone();
+        self.parameters.push(Parameter { name, tensor, trainable });
+        shared
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Would catch another distribution than PyTorch's default, such as tch's own: 4,096 draws of
+    /// a uniform distribution have these extremes, this mean and this spread.
+    #[test]
+    fn initial_weights_follow_pytorchs_default() {
+        let mut builder = Builder::new(0, Kind::Double);
+        let weight = builder.uniform("w".into(), &[64, 64], 64).unwrap();
+        let (bound, spread) = (1.0 / 8.0, 1.0 / 8.0 / 3.0_f64.sqrt());
+        let extreme = weight.abs().max().double_value(&[]);
+        assert!(extreme <= bound && extreme > 0.99 * bound, "{extreme}");
+        assert!(weight.mean(None).double_value(&[]).abs() < 4.0 * spread / 64.0);
+        assert!((weight.std(true).double_value(&[]) / spread - 1.0).abs() < 0.05);
+    }
+}

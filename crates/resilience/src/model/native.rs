@@ -1,0 +1,81 @@
+//! A network of the zoo with its normalisation.
+
+use std::cell::Cell;
+
+use resilience_core::format::array::StateDict;
+use tch::{Kind, Tensor};
+
+use super::{Classifier, Differentiable, Normalise, Pass, Passes, add};
+use crate::error::EngineError;
+use crate::layer::Mode;
+use crate::zoo::{self, Network, Trainable};
+
+/// A native network that takes pixels in [0, 1].
+pub struct Native {
+    network: Network,
+    normalise: Normalise,
+    passes: Cell<Passes>,
+}
+
+impl Native {
+    /// Joins a network with its normalisation.
+    #[must_use]
+    pub fn new(network: Network, normalise: Normalise) -> Self {
+        Self { network, normalise, passes: Cell::new(Passes::default()) }
+    }
+
+    /// A network of the zoo in f32 with weights from a state dict, fixed, ready to be evaluated.
+    pub fn load(
+        architecture: &str,
+        state: &StateDict,
+        mean: [f64; 3],
+        std: [f64; 3],
+    ) -> Result<Self, EngineError> {
+        let network = zoo::find(architecture)?.build(0, Kind::Float)?;
+        network.load_state_dict(state)?;
+        network.set_trainable(Trainable::No)?;
+        Ok(Self::new(network, Normalise::new(&mean, &std, Kind::Float)?))
+    }
+
+    /// A network of the zoo in f32 with initial weights drawn from `seed`, ready to be trained.
+    pub fn initial(
+        architecture: &str,
+        seed: u64,
+        mean: [f64; 3],
+        std: [f64; 3],
+    ) -> Result<Self, EngineError> {
+        let network = zoo::find(architecture)?.build(seed, Kind::Float)?;
+        Ok(Self::new(network, Normalise::new(&mean, &std, Kind::Float)?))
+    }
+
+    /// The network inside.
+    #[must_use]
+    pub const fn network(&self) -> &Network {
+        &self.network
+    }
+
+    /// Images [n,c,h,w] in [0, 1] -> logits [n,k], with the graph behind them.
+    pub fn forward(&self, images: &Tensor, mode: Mode) -> Result<Tensor, EngineError> {
+        add(&self.passes, Passes { forwards: images.size()[0] as u64, backwards: 0 });
+        self.network.forward(&self.normalise.apply(images)?, mode)
+    }
+}
+
+impl Classifier for Native {
+    fn logits(&self, images: &Tensor) -> Result<Tensor, EngineError> {
+        let _guard = tch::no_grad_guard();
+        self.forward(images, Mode::Eval)
+    }
+
+    fn passes(&self) -> Passes {
+        self.passes.get()
+    }
+}
+
+impl Differentiable for Native {
+    fn pass(&self, images: &Tensor) -> Result<Pass<'_>, EngineError> {
+        let images = images.f_detach()?.f_set_requires_grad(true)?;
+        let logits = self.forward(&images, Mode::Eval)?;
+        Ok(Pass { logits, images, passes: &self.passes })
+    }
+}

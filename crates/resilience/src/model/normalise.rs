@@ -1,0 +1,32 @@
+//! Per-channel normalisation inside a model.
+
+use tch::{Kind, Tensor};
+
+use crate::error::EngineError;
+
+/// (x - mean) / std for each channel.
+#[derive(Debug)]
+pub struct Normalise {
+    mean: Tensor, // [c,1,1]
+    std: Tensor,  // [c,1,1]
+    identity: bool,
+}
+
+impl Normalise {
+    /// Mean and standard deviation of each channel, on the scale where pixels lie in [0, 1].
+    pub fn new(mean: &[f64], std: &[f64], kind: Kind) -> Result<Self, EngineError> {
+        let column = |values: &[f64]| -> Result<Tensor, EngineError> {
+            Ok(Tensor::f_from_slice(values)?.f_view([-1, 1, 1])?.f_to_kind(kind)?)
+        };
+        let identity = mean.iter().all(|&m| m == 0.0) && std.iter().all(|&s| s == 1.0);
+        Ok(Self { mean: column(mean)?, std: column(std)?, identity })
+    }
+
+    /// Pixels in [0, 1] -> what the network was trained on.
+    pub fn apply(&self, images: &Tensor) -> Result<Tensor, EngineError> {
+        if self.identity {
+            return Ok(images.shallow_clone());
+        }
+        Ok(images.f_sub(&self.mean)?.f_div(&self.std)?)
+    }
+}

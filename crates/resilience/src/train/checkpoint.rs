@@ -1,0 +1,103 @@
+//! The state of a training run after an epoch, in one safetensors file: weights, optimiser,
+//! history, and what run it belongs to.
+
+use std::path::Path;
+
+use resilience_core::dataset::Images;
+use resilience_core::format::array::{Array, ArrayData, StateDict};
+use resilience_core::format::{safetensors, weights};
+use resilience_core::record::EpochRecord;
+use serde::{Deserialize, Serialize};
+use tch::Tensor;
+
+use super::Plan;
+use crate::error::EngineError;
+use crate::model::Native;
+use crate::optim::Adam;
+use crate::zoo::to_array;
+
+/// Name of the array that holds [`Header`] as JSON text.
+const HEADER: &str = "resilience.checkpoint";
+
+/// What a checkpoint says besides its tensors.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Header {
+    version: u32,
+    /// Everything that decides how the run goes on; must be equal on resume.
+    identity: Vec<(String, String)>,
+    steps: u64,
+    epochs: Vec<EpochRecord>,
+}
+
+/// What must be the same for a run to go on as if it had never stopped.
+pub(super) fn identity(model: &Native, images: &Images, plan: &Plan) -> Vec<(String, String)> {
+    let data = images.record();
+    let mut identity = plan.settings();
+    identity.extend([
+        ("architecture".to_owned(), model.network().architecture().id.to_owned()),
+        ("data".to_owned(), format!("{} {}, {} images", data.name, data.split, data.n)),
+        ("data sha256".to_owned(), data.sha256),
+        // The order of additions inside libtorch depends on it.
+        ("threads".to_owned(), crate::threads().to_string()),
+    ]);
+    identity
+}
+
+/// Writes the state, atomically.
+pub(super) fn save(
+    path: &Path,
+    identity: &[(String, String)],
+    model: &Native,
+    optimiser: &Adam,
+    epochs: &[EpochRecord],
+) -> Result<(), EngineError> {
+    let (steps, tensors) = optimiser.state();
+    let header = Header { version: 1, identity: identity.to_vec(), steps, epochs: epochs.to_vec() };
+    let header = serde_json::to_vec(&header).map_err(|error| damaged(path, &error.to_string()))?;
+    let header = Array::new(vec![header.len()], ArrayData::U8(header));
+    let mut state = model.network().state_dict()?;
+    for (name, tensor) in tensors {
+        state.entries.push((name, to_array(tensor)?));
+    }
+    state.entries.extend(header.map(|array| (HEADER.to_owned(), array)));
+    Ok(safetensors::write(path, &state)?)
+}
+
+/// Puts the state back into the model and the optimiser, and gives the epochs that are done.
+pub(super) fn load(
+    path: &Path,
+    identity: &[(String, String)],
+    model: &Native,
+    optimiser: &mut Adam,
+) -> Result<Vec<EpochRecord>, EngineError> {
+    let state = weights::read_weights(path)?;
+    let Some(ArrayData::U8(header)) = state.get(HEADER).map(Array::data) else {
+        return Err(damaged(path, "it has no header, so it is no checkpoint"));
+    };
+    let header: Header =
+        serde_json::from_slice(header).map_err(|error| damaged(path, &error.to_string()))?;
+    let differing = identity.iter().zip(&header.identity).find(|(now, then)| now != then);
+    if let Some(((name, now), (_, then))) = differing {
+        return Err(damaged(path, &format!("its {name} is '{then}', now it is '{now}'")));
+    }
+    let (own, rest): (Vec<_>, Vec<_>) = state
+        .entries
+        .into_iter()
+        .filter(|(name, _)| name != HEADER)
+        .partition(|(name, _)| !name.starts_with("adam."));
+    model.network().load_state_dict(&StateDict { entries: own })?;
+    let _guard = tch::no_grad_guard();
+    for (name, tensor) in optimiser.restore(header.steps) {
+        let Some((_, array)) = rest.iter().find(|(key, _)| *key == name) else {
+            return Err(damaged(path, &format!("'{name}' is missing")));
+        };
+        let values = Tensor::f_from_slice(&array.to_f64())?.f_reshape(tensor.size())?;
+        tensor.f_copy_(&values)?;
+    }
+    Ok(header.epochs)
+}
+
+fn damaged(path: &Path, difference: &str) -> EngineError {
+    EngineError::Checkpoint { path: path.display().to_string(), difference: difference.to_owned() }
+}

@@ -1,0 +1,160 @@
+//! A network: its layers in order and the state dict that they share.
+
+use std::fmt::Write as _;
+
+use resilience_core::format::array::{Array, ArrayData, StateDict};
+use resilience_core::record::LayerRecord;
+use tch::{Device, Kind, Tensor};
+
+use super::ArchitectureSpec;
+use crate::error::EngineError;
+use crate::layer::{Layer, Mode, Parameter};
+
+/// Layers applied one after the other, and their parameters by name.
+pub struct Network {
+    architecture: &'static ArchitectureSpec,
+    layers: Vec<Box<dyn Layer>>,
+    parameters: Vec<Parameter>,
+}
+
+impl Network {
+    pub(super) fn new(
+        architecture: &'static ArchitectureSpec,
+        layers: Vec<Box<dyn Layer>>,
+        parameters: Vec<Parameter>,
+    ) -> Self {
+        Self { architecture, layers, parameters }
+    }
+
+    /// What it was built from.
+    #[must_use]
+    pub const fn architecture(&self) -> &'static ArchitectureSpec {
+        self.architecture
+    }
+
+    /// Normalised images [n,c,h,w] -> logits [n,k].
+    pub fn forward(&self, images: &Tensor, mode: Mode) -> Result<Tensor, EngineError> {
+        let mut value = images.shallow_clone();
+        for layer in &self.layers {
+            value = layer.forward(&value, mode)?;
+        }
+        Ok(value)
+    }
+
+    /// The tensors that an optimiser changes, in the order of the state dict.
+    pub fn trainable(&self) -> impl Iterator<Item = &Parameter> {
+        self.parameters.iter().filter(|parameter| parameter.trainable)
+    }
+
+    /// Number of trainable parameters.
+    #[must_use]
+    pub fn parameter_count(&self) -> u64 {
+        self.layers.iter().map(|layer| layer.parameters()).sum()
+    }
+
+    /// The layers with the shapes that they really give, found by passing one blank image.
+    pub fn describe(&self) -> Result<Vec<LayerRecord>, EngineError> {
+        let [c, h, w] = self.architecture.input;
+        let kind = self.parameters.first().map_or(Kind::Float, |p| p.tensor.kind());
+        let mut value = Tensor::f_zeros([1, c, h, w], (kind, Device::Cpu))?;
+        let _guard = tch::no_grad_guard();
+        let mut records = Vec::with_capacity(self.layers.len());
+        for layer in &self.layers {
+            value = layer.forward(&value, Mode::Eval)?;
+            records.push(LayerRecord {
+                name: layer.name().to_owned(),
+                kind: layer.kind(),
+                output: value.size()[1..].iter().map(|&side| side as u64).collect(),
+                parameters: layer.parameters(),
+            });
+        }
+        Ok(records)
+    }
+
+    /// Whether weight gradients are computed: they are for training, and are not while attacking.
+    pub fn set_trainable(&self, trainable: Trainable) -> Result<(), EngineError> {
+        for parameter in self.trainable() {
+            let _ = parameter.tensor.f_set_requires_grad(trainable == Trainable::Yes)?;
+        }
+        Ok(())
+    }
+
+    /// The values of all parameters and buffers, by name.
+    pub fn state_dict(&self) -> Result<StateDict, EngineError> {
+        self.parameters
+            .iter()
+            .map(|parameter| Ok((parameter.name.clone(), to_array(&parameter.tensor)?)))
+            .collect()
+    }
+
+    /// Takes its values from a state dict. Every tensor must be there, with its shape, and finite;
+    /// `num_batches_tracked` is known and not needed, any other tensor left over is an error.
+    pub fn load_state_dict(&self, state: &StateDict) -> Result<(), EngineError> {
+        self.check_fit(state)?;
+        let _guard = tch::no_grad_guard();
+        for parameter in &self.parameters {
+            let name = &parameter.name;
+            let Some(array) = state.get(name) else { continue };
+            let values = array.to_f64();
+            if !values.iter().all(|value| value.is_finite()) {
+                return Err(EngineError::WeightNotFinite { name: name.clone() });
+            }
+            let values = Tensor::f_from_slice(&values)?.f_reshape(parameter.tensor.size())?;
+            parameter.tensor.shallow_clone().f_copy_(&values)?;
+        }
+        Ok(())
+    }
+
+    fn check_fit(&self, state: &StateDict) -> Result<(), EngineError> {
+        let mut problems = Vec::new();
+        for parameter in &self.parameters {
+            let want: Vec<usize> = parameter.tensor.size().iter().map(|&s| s as usize).collect();
+            let name = &parameter.name;
+            match state.get(name) {
+                None => problems.push(format!("'{name}' {want:?} is missing")),
+                Some(array) if array.shape() != want => {
+                    problems.push(format!("'{name}' has shape {:?}, not {want:?}", array.shape()));
+                }
+                Some(_) => {}
+            }
+        }
+        for (name, array) in &state.entries {
+            let known = self.parameters.iter().any(|parameter| parameter.name == *name);
+            if !known && !name.ends_with("num_batches_tracked") {
+                problems.push(format!("'{name}' {:?} has no place", array.shape()));
+            }
+        }
+        if problems.is_empty() {
+            return Ok(());
+        }
+        let mut text = problems.iter().take(6).cloned().collect::<Vec<_>>().join("; ");
+        if problems.len() > 6 {
+            let _ = write!(text, "; and {} more", problems.len() - 6);
+        }
+        Err(EngineError::Weights { architecture: self.architecture.id.to_owned(), problems: text })
+    }
+}
+
+/// Whether weight gradients are wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trainable {
+    /// They are.
+    Yes,
+    /// They are not; only gradients with respect to the input can be had.
+    No,
+}
+
+/// The values of a tensor, row by row, in its own precision.
+pub(crate) fn to_array(tensor: &Tensor) -> Result<Array, EngineError> {
+    let shape = tensor.size().iter().map(|&side| side as usize).collect();
+    let flat = tensor.f_detach()?.f_contiguous()?.f_view([-1])?;
+    let data = match tensor.kind() {
+        Kind::Double => ArrayData::F64(Vec::try_from(flat)?),
+        _ => ArrayData::F32(Vec::try_from(flat.f_to_kind(Kind::Float)?)?),
+    };
+    Array::new(shape, data).ok_or_else(|| EngineError::Input {
+        what: "tensor",
+        expected: "as many numbers as its shape holds".to_owned(),
+        found: format!("{:?}", tensor.size()),
+    })
+}
