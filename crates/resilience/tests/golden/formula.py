@@ -17,6 +17,7 @@ bit. `python formula.py` prints a few values to compare with.
 """
 
 import json
+import re
 
 import numpy as np
 import torch
@@ -66,10 +67,11 @@ def digest(tensor, stream):
 
 
 def write(path, fixture):
-    """JSON, floats with as many digits as it takes to read the same float64 back."""
+    """JSON, floats with as many digits as it takes to read the same float64 back; a list a line."""
+    text = json.dumps(fixture, indent=1)
+    text = re.sub(r"\[[^\[\]{}]*\]", lambda found: " ".join(found[0].split()), text)
     with open(path, "w", encoding="utf-8") as file:
-        json.dump(fixture, file, indent=1)
-        file.write("\n")
+        file.write(text + "\n")
 
 
 if __name__ == "__main__":
