@@ -8,6 +8,7 @@ pub mod download;
 mod error;
 mod images;
 mod locate;
+pub mod shapes10;
 
 use std::path::{Path, PathBuf};
 
@@ -18,7 +19,7 @@ pub use locate::{Places, Source, find};
 use crate::event::Observer;
 
 /// Every data set, in the order in which they are listed. Adding one is its file and a line here.
-pub static DATASETS: &[&DatasetSpec] = &[&cifar10::SPEC];
+pub static DATASETS: &[&DatasetSpec] = &[&cifar10::SPEC, &shapes10::SPEC];
 
 /// What is known of a data set before it is read.
 #[derive(Debug)]
