@@ -38,7 +38,14 @@ pub struct Pass<'a> {
     passes: &'a Cell<Passes>,
 }
 
-impl Pass<'_> {
+impl<'a> Pass<'a> {
+    /// A pass whose `logits` were computed from `images`, which require a gradient; the backward
+    /// passes taken of it are added to `passes`.
+    #[must_use]
+    pub const fn new(images: Tensor, logits: Tensor, passes: &'a Cell<Passes>) -> Self {
+        Self { logits, images, passes }
+    }
+
     /// The gradient of the sum of `objective` [n] with respect to the images: like the images.
     /// Weight gradients are not computed.
     pub fn gradient(&self, objective: &Tensor) -> Result<Tensor, EngineError> {

@@ -76,6 +76,6 @@ impl Differentiable for Native {
     fn pass(&self, images: &Tensor) -> Result<Pass<'_>, EngineError> {
         let images = images.f_detach()?.f_set_requires_grad(true)?;
         let logits = self.forward(&images, Mode::Eval)?;
-        Ok(Pass { logits, images, passes: &self.passes })
+        Ok(Pass::new(images, logits, &self.passes))
     }
 }
