@@ -139,7 +139,8 @@ fn run_epoch(
         loss: means.loss(),
         scalars: means.scalars(),
         seconds,
-        images_per_second: n as f64 / seconds.max(f64::MIN_POSITIVE),
+        // A clock that stands still gives no rate, and JSON knows no infinity.
+        images_per_second: if seconds > 0.0 { n as f64 / seconds } else { 0.0 },
     })
 }
 

@@ -81,6 +81,9 @@ pub(super) fn load(
     if let Some(((name, now), (_, then))) = differing {
         return Err(damaged(path, &format!("its {name} is '{then}', now it is '{now}'")));
     }
+    if identity.len() != header.identity.len() {
+        return Err(damaged(path, "another version of the program wrote it"));
+    }
     let (own, rest): (Vec<_>, Vec<_>) = state
         .entries
         .into_iter()

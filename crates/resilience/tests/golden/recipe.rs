@@ -58,7 +58,12 @@ fn twenty_steps_agree_with_pytorch() {
                     continue;
                 }
                 let (_, value) = found.scalars.iter().find(|(key, _)| *key == scalar).unwrap();
-                assert_close(&format!("{id} {name} {step}"), &[*value], &numbers(&losses[name]), 1e-8);
+                assert_close(
+                    &format!("{id} {name} {step}"),
+                    &[*value],
+                    &numbers(&losses[name]),
+                    1e-8,
+                );
             }
         }
         for (p, parameter) in model.network().trainable().enumerate() {

@@ -1,0 +1,204 @@
+//! The command as a user meets it: what it writes, what it says, how it ends. All on shapes10, so
+//! that nothing is needed.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
+
+use serde_json::Value;
+
+fn resilience(arguments: &[&str], folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_resilience"));
+    command.args(arguments).current_dir(folder).env_remove("RESILIENCE_DATA");
+    command.env_remove("RESILIENCE_MODELS").env("XDG_CACHE_HOME", folder.join("cache"));
+    command
+}
+
+fn run(arguments: &str, folder: &Path) -> Output {
+    let arguments: Vec<&str> = arguments.split_whitespace().collect();
+    resilience(&arguments, folder).output().unwrap()
+}
+
+/// Runs what must succeed and gives its output.
+fn done(arguments: &str, folder: &Path) -> String {
+    let output = run(arguments, folder);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{arguments}: {text}{error}");
+    text
+}
+
+/// Runs what must fail with this exit code, saying all of `words`.
+fn fails(arguments: &str, folder: &Path, code: i32, words: &[&str]) {
+    let output = run(arguments, folder);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{arguments}: {error}");
+    for word in words {
+        assert!(error.contains(word), "{arguments}: '{word}' is not in: {error}");
+    }
+    assert!(!error.contains("panicked"), "{arguments}: {error}");
+}
+
+const TRAIN: &str = "train --recipe standard --data shapes10 --n 256 --epochs 3 --threads 1";
+
+/// Would catch a figure that is not counted from the samples, a key of the documented summary that
+/// is missing, or a command whose output another cannot read.
+#[test]
+fn train_eval_and_report_work_together() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    done(&format!("{TRAIN} --out a/model.pth"), at);
+    for file in ["model.pth", "model.safetensors", "model.toml", "model.training.json"] {
+        assert!(at.join("a").join(file).is_file(), "{file}");
+    }
+    let eval = "eval a/model.toml --data shapes10 --n 120 --labels both --out run";
+    let table = done(eval, at);
+    assert!(table.contains("true labels") && table.contains("predicted labels"), "{table}");
+
+    let summary: Value =
+        serde_json::from_str(&fs::read_to_string(at.join("run/summary.json")).unwrap()).unwrap();
+    assert_eq!(summary["schema"], 1);
+    let model = &summary["models"][0];
+    assert_eq!(model["dataset"]["name"], "shapes10");
+    assert_eq!(model["clean"]["n"], 120);
+    assert_eq!(model["training"]["epochs"].as_array().unwrap().len(), 3);
+    for (attack, labels) in model["attacks"].as_array().unwrap().iter().zip(["true", "predicted"]) {
+        assert_eq!((&attack["id"], &attack["labels"]), (&"fgsm".into(), &labels.into()));
+        for (part, count) in [("adversarial", "correct"), ("robustness", "unchanged")] {
+            let rate = attack[part][count].as_f64().unwrap() / 120.0;
+            assert!((attack[part]["rate"].as_f64().unwrap() - rate).abs() < 1e-12);
+            let interval = [0, 1].map(|end| attack[part]["ci95"][end].as_f64().unwrap());
+            assert!(interval[0] <= rate && rate <= interval[1], "{interval:?}");
+        }
+        // One forward and one backward pass for the attack, one forward for the verdict.
+        assert_eq!((&attack["forwards"], &attack["backwards"]), (&240.into(), &120.into()));
+    }
+
+    fails(eval, at, 3, &["already holds a run", "--overwrite"]);
+    done(&format!("{eval} --overwrite"), at);
+    done("eval a/model.safetensors --arch resilience-cnn --data shapes10 --n 120 --out other", at);
+    done("report run other --out both.html", at);
+    let page = fs::read_to_string(at.join("both.html")).unwrap();
+    let title = page.split("<title>").nth(1).and_then(|rest| rest.split("</title>").next());
+    assert!(title.is_some_and(|t| t.contains("shapes10") && !t.contains("CIFAR")), "{title:?}");
+    let clean = |run: &str| -> Value {
+        let text = fs::read_to_string(at.join(run).join("summary.json")).unwrap();
+        serde_json::from_str::<Value>(&text).unwrap()["models"][0]["clean"]["correct"].clone()
+    };
+    assert_eq!(clean("run"), clean("other"), "the two forms of weights are the same model");
+}
+
+/// Would catch an error that does not name the thing, or another exit code than documented.
+#[test]
+fn mistakes_are_named_with_their_remedy() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    fails("evaluate", at, 2, &["eval"]);
+    fails("list attack", at, 2, &["attacks"]);
+    fails("explain fgms", at, 2, &["did you mean 'fgsm'"]);
+    fails("train --recipe standart --out m.pth", at, 2, &["did you mean 'standard'"]);
+    fails(
+        "train --recipe standard --arch resnet3 --out m.pth",
+        at,
+        2,
+        &["did you mean 'resnet32'"],
+    );
+    fails(
+        "train --recipe standard --data shapes1 --out m.pth",
+        at,
+        3,
+        &["did you mean 'shapes10'"],
+    );
+    fails("train --recipe standard --data /no/where --out m.pth", at, 3, &["/no/where"]);
+    fails("train --recipe standard --learning-rate 0 --out m.pth", at, 2, &["above 0"]);
+    fails("eval resnet32-standart --out r", at, 2, &["did you mean 'resnet32-standard'"]);
+    fails("eval resnet32-standard --data shapes10 --out r", at, 3, &["RESILIENCE_MODELS"]);
+    for eps in ["0", "-1", "8/0", "8", "nan"] {
+        fails(&format!("eval resnet32-standard --eps={eps} --out r"), at, 2, &["eps"]);
+    }
+    fails("eval resnet32-standard --norm l3 --out r", at, 2, &["linf, l2"]);
+    fails("eval resnet32-standard --norm l1 --out r", at, 2, &["no version for l1"]);
+    fs::write(at.join("weights.pth"), b"PK\x03\x04 not really").unwrap();
+    fails("eval weights.pth --data shapes10 --out r", at, 2, &["--arch"]);
+    fails("eval weights.pth --arch resnet20 --data shapes10 --out r", at, 3, &["weights.pth"]);
+    fs::write(at.join("bad.toml"), "name = 'x'\nfiel = 'y'\n").unwrap();
+    fails("eval bad.toml --data shapes10 --out r", at, 3, &["bad.toml", "did you mean 'file'"]);
+    fails("report nothing --out r.html", at, 3, &["nothing"]);
+    assert!(!at.join("r").exists(), "a refused run leaves nothing behind");
+}
+
+/// A training long enough to be interrupted after its first epoch.
+const LONG: &str = "train --recipe fgsm-joint --data shapes10 --n 1500 --epochs 4 --threads 1";
+
+/// Starts the long training and waits until its first epoch is on the disk.
+fn begin(at: &Path, out: &str) -> Child {
+    let arguments = format!("{LONG} --out {out}.pth");
+    let arguments: Vec<&str> = arguments.split_whitespace().collect();
+    let child = resilience(&arguments, at).stderr(Stdio::null()).spawn().unwrap();
+    for _ in 0..1200 {
+        if at.join(out).with_extension("checkpoint").exists() {
+            return child;
+        }
+        sleep(Duration::from_millis(20));
+    }
+    panic!("no checkpoint after 24 s");
+}
+
+/// Would catch a checkpoint that is half written when the process dies, or does not hold all that
+/// decides how training goes on: killed and stopped runs end with the weights of an unbroken one.
+#[test]
+fn a_killed_training_resumes_to_the_same_weights() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    done(&format!("{LONG} --out whole.pth"), at);
+
+    let mut killed = begin(at, "killed");
+    killed.kill().unwrap();
+    assert!(!killed.wait().unwrap().success(), "it was killed before it was done");
+
+    let mut stopped = begin(at, "stopped");
+    let interrupt = Command::new("kill").args(["-INT", &stopped.id().to_string()]).status();
+    assert!(interrupt.unwrap().success());
+    assert_eq!(stopped.wait().unwrap().code(), Some(130));
+
+    let whole = fs::read(at.join("whole.pth")).unwrap();
+    for name in ["killed", "stopped"] {
+        assert!(!at.join(name).with_extension("pth").exists(), "{name} was not done");
+        done(&format!("{LONG} --resume --out {name}.pth"), at);
+        assert_eq!(fs::read(at.join(name).with_extension("pth")).unwrap(), whole, "{name}");
+    }
+}
+
+/// Would catch a state dict that PyTorch does not read, or reads as something else. Where python3
+/// has no PyTorch this is skipped, and said so.
+#[test]
+fn python_reads_the_weights() {
+    let python = std::env::var("RESILIENCE_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    let has_torch = Command::new(&python).args(["-c", "import torch"]).output();
+    if !has_torch.is_ok_and(|output| output.status.success()) {
+        let _ = std::io::Write::write_all(
+            &mut std::io::stderr(),
+            b"SKIPPED: python3 has no PyTorch (RESILIENCE_PYTHON names another), so that the \
+              weights were not read by it\n",
+        );
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    done(&format!("{TRAIN} --out model.pth"), at);
+    let script = "import torch; s = torch.load('model.pth', weights_only=True); \
+                  print([(k, list(v.shape), str(v.dtype)) for k, v in s.items()])";
+    let output = Command::new(&python).args(["-c", script]).current_dir(at).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    for part in [
+        "('conv1.weight', [32, 3, 3, 3], 'torch.float32')",
+        "('conv1.bias', [32]",
+        "('conv2.weight', [64, 32, 3, 3]",
+        "('fc1.weight', [128, 4096]",
+        "('fc2.bias', [10]",
+    ] {
+        assert!(text.contains(part), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    }
+}

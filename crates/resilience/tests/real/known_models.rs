@@ -1,0 +1,42 @@
+//! Published checkpoints with known figures.
+
+use resilience::model::Native;
+use resilience_core::dataset::Split;
+use resilience_core::manifest::Manifest;
+
+use crate::{common, correct, load};
+
+/// Correctly classified of the first `n` test images, by the manifest's model.
+fn clean(manifest: &str, n: usize) -> Option<usize> {
+    let data = common::shared("cifar10")?;
+    let models = common::shared("models")?;
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../models");
+    let mut manifest =
+        Manifest::read(&std::path::Path::new(folder).join(format!("{manifest}.toml"))).unwrap();
+    manifest.file = models.join(manifest.file.file_name().unwrap());
+    let (state, _) = manifest.load().unwrap();
+    let model = Native::load(&manifest.architecture, &state, manifest.mean, manifest.std).unwrap();
+    let images = load(data.to_str().unwrap(), Split::Test, n);
+    Some(correct(&manifest.name, model, &images))
+}
+
+/// Would catch a normalisation, shortcut, prefix or order of pixels that is only nearly right:
+/// PyTorch classifies the same numbers of the first 1,000 images.
+#[test]
+fn the_first_thousand_images_come_out_to_the_image() {
+    for (manifest, expected) in [("resnet32-linf8-adversarial", 869), ("resnet32-standard", 928)] {
+        let Some(found) = clean(manifest, 1000) else { return };
+        assert_eq!(found, expected, "{manifest}");
+    }
+}
+
+/// Would catch the same, against the published figures on all 10,000 test images.
+#[test]
+#[ignore = "takes a minute: part of make test-full"]
+fn all_images_come_out_to_the_image() {
+    for (manifest, expected) in [("resnet32-linf8-adversarial", 8557), ("resnet32-standard", 9263)]
+    {
+        let Some(found) = clean(manifest, 10_000) else { return };
+        assert_eq!(found, expected, "{manifest}");
+    }
+}
