@@ -50,7 +50,7 @@ pub enum Command {
 /// Where the images come from.
 #[derive(Debug, Args)]
 pub struct DataArgs {
-    /// A data set's name or the folder or archive that holds it. Without it: $RESILIENCE_DATA, the
+    /// A data set's name or the folder or archive that holds it. Without it: `$RESILIENCE_DATA`, the
     /// cache folder, ./data, and at last a download of CIFAR-10.
     #[arg(long, value_name = "NAME|PATH")]
     pub data: Option<String>,

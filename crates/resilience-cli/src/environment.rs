@@ -51,14 +51,9 @@ impl Environment {
         }
     }
 
-    /// Where data sets may lie.
-    pub fn places(&self) -> Places {
-        Places::of_user()
-    }
-
     /// Folders where weights that are not beside their manifest may lie.
-    pub fn model_folders(&self) -> Vec<PathBuf> {
-        let places = self.places();
+    pub fn model_folders() -> Vec<PathBuf> {
+        let places = Places::of_user();
         let beside = |data: &PathBuf| {
             // `cifar10` and `cifar10/cifar-10-batches-bin` both have their models next to them.
             data.ancestors().skip(1).take(2).map(|folder| folder.join("models")).collect::<Vec<_>>()

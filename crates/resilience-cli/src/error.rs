@@ -90,8 +90,7 @@ impl CliError {
             Self::Engine(EngineError::OutsideThreat { .. } | EngineError::LossNotFinite { .. }) => {
                 exit::INCOMPLETE
             }
-            Self::Io { .. } => exit::ENVIRONMENT,
-            Self::Dataset(DatasetError::Unreachable { .. }) => exit::ENVIRONMENT,
+            Self::Io { .. } | Self::Dataset(DatasetError::Unreachable { .. }) => exit::ENVIRONMENT,
             _ => exit::BAD_INPUT,
         }
     }

@@ -111,12 +111,12 @@ pub fn resolve(
 }
 
 /// Where a manifest's weights lie: beside it, else in one of the folders for models.
-pub fn locate(manifest: &Manifest, environment: &Environment) -> Result<PathBuf, CliError> {
+pub fn locate(manifest: &Manifest) -> Result<PathBuf, CliError> {
     if manifest.file.is_file() {
         return Ok(manifest.file.clone());
     }
     let name = manifest.file.file_name().unwrap_or(manifest.file.as_os_str());
-    let folders = environment.model_folders();
+    let folders = Environment::model_folders();
     folders.iter().map(|folder| folder.join(name)).find(|file| file.is_file()).ok_or_else(|| {
         let mut searched = vec![manifest.file.parent().unwrap_or(Path::new(".")).to_owned()];
         searched.extend(folders.iter().cloned());
@@ -125,9 +125,13 @@ pub fn locate(manifest: &Manifest, environment: &Environment) -> Result<PathBuf,
             file: name.to_string_lossy().into_owned(),
             searched: searched
                 .iter()
-                .map(|folder| match folder.as_os_str().is_empty() {
-                    true => "the current folder".to_owned(),
-                    false => folder.display().to_string(),
+                .map(|folder| {
+                    let here = folder.as_os_str().is_empty();
+                    if here {
+                        "the current folder".to_owned()
+                    } else {
+                        folder.display().to_string()
+                    }
                 })
                 .collect::<Vec<_>>()
                 .join(", "),
@@ -136,8 +140,8 @@ pub fn locate(manifest: &Manifest, environment: &Environment) -> Result<PathBuf,
 }
 
 /// Reads the weights and puts the model together.
-pub fn load(mut manifest: Manifest, environment: &Environment) -> Result<Loaded, CliError> {
-    manifest.file = locate(&manifest, environment)?;
+pub fn load(mut manifest: Manifest) -> Result<Loaded, CliError> {
+    manifest.file = locate(&manifest)?;
     let (state, sha256) = manifest.load()?;
     let training = crate::cmd::train::training_beside(&manifest.file, &sha256)?;
     assemble(manifest, &state, sha256, training)

@@ -50,7 +50,7 @@ pub fn write(dir: &Path, store: &RunStore, screen: &Screen) -> Result<(), CliErr
     run.summary.write(&json)?;
     let runs = [run];
     report::write_html(&runs, &page)?;
-    screen.print(&report::terminal(&runs, screen.width())?);
+    screen.print(&report::terminal(&runs, Screen::width())?);
     screen.print(&format!("summary: {}\nreport:  {}", json.display(), page.display()));
     Ok(())
 }

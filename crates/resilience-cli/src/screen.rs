@@ -73,7 +73,7 @@ impl Screen {
     }
 
     /// Columns of the terminal that results are printed to; none where it is none.
-    pub fn width(&self) -> Option<u16> {
+    pub fn width() -> Option<u16> {
         if !std::io::stdout().is_terminal() {
             return None;
         }

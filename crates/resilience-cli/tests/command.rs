@@ -1,6 +1,8 @@
 //! The command as a user meets it: what it writes, what it says, how it ends. All on shapes10, so
 //! that nothing is needed.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails right there")]
+
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
@@ -136,14 +138,15 @@ const LONG: &str = "train --recipe fgsm-joint --data shapes10 --n 1500 --epochs 
 fn begin(at: &Path, out: &str) -> Child {
     let arguments = format!("{LONG} --out {out}.pth");
     let arguments: Vec<&str> = arguments.split_whitespace().collect();
-    let child = resilience(&arguments, at).stderr(Stdio::null()).spawn().unwrap();
+    let mut child = resilience(&arguments, at).stderr(Stdio::null()).spawn().unwrap();
     for _ in 0..1200 {
         if at.join(out).with_extension("checkpoint").exists() {
             return child;
         }
         sleep(Duration::from_millis(20));
     }
-    panic!("no checkpoint after 24 s");
+    child.kill().unwrap();
+    panic!("no checkpoint after 24 s: {:?}", child.wait());
 }
 
 /// Would catch a checkpoint that is half written when the process dies, or does not hold all that

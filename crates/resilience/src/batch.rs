@@ -8,9 +8,9 @@ use crate::error::EngineError;
 /// Some images with their labels.
 #[derive(Debug)]
 pub struct Batch {
-    /// [n,c,h,w], f32 (f64 in golden cases) in [0, 1], channels of a pixel side by side.
+    /// `[n,c,h,w]`, f32 (f64 in golden cases) in [0, 1], channels of a pixel side by side.
     pub images: Tensor,
-    /// [n], i64.
+    /// `[n]`, i64.
     pub labels: Tensor,
 }
 

@@ -9,7 +9,7 @@ use crate::error::EngineError;
 /// How far the arithmetic of f32 may carry an image out of its ball.
 pub const TOLERANCE: f64 = 1e-6;
 
-/// Distance of each image from its origin, in f64: [n,c,h,w] x [n,c,h,w] -> [n].
+/// Distance of each image from its origin, in f64: `[n,c,h,w]` x `[n,c,h,w]` -> `[n]`.
 pub fn distance(norm: Norm, images: &Tensor, origins: &Tensor) -> Result<Tensor, EngineError> {
     let change = images.f_to_kind(Kind::Double)?.f_sub(&origins.f_to_kind(Kind::Double)?)?;
     let change = change.f_flatten(1, -1)?.f_abs()?; // [n, c h w]
@@ -23,7 +23,7 @@ pub fn distance(norm: Norm, images: &Tensor, origins: &Tensor) -> Result<Tensor,
 }
 
 /// The direction of unit length in which a linear function with this gradient grows fastest:
-/// [n,c,h,w] -> [n,c,h,w]. A zero gradient gives a zero direction.
+/// `[n,c,h,w]` -> `[n,c,h,w]`. A zero gradient gives a zero direction.
 pub fn steepest_direction(norm: Norm, gradient: &Tensor) -> Result<Tensor, EngineError> {
     Ok(match norm {
         Norm::Linf => gradient.f_sign()?,
@@ -54,7 +54,7 @@ pub fn steepest_step(
     Ok(images.f_add(&step)?.f_clamp(0.0, 1.0)?)
 }
 
-/// Whether every pixel of an image lies in [0, 1]: [n,c,h,w] -> [n]. NaN lies nowhere.
+/// Whether every pixel of an image lies in [0, 1]: `[n,c,h,w]` -> `[n]`. NaN lies nowhere.
 pub fn in_box(images: &Tensor) -> Result<Tensor, EngineError> {
     let inside = images.f_ge(0.0)?.f_logical_and(&images.f_le(1.0)?)?;
     Ok(inside.f_flatten(1, -1)?.f_all_dim(1, false)?)

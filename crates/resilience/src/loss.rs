@@ -1,4 +1,4 @@
-//! Losses: logits [n,k] x labels [n] -> [n], or their mean.
+//! Losses: logits `[n,k]` x labels `[n]` -> `[n]`, or their mean.
 
 use tch::{Kind, Reduction, Tensor};
 
@@ -9,7 +9,7 @@ pub fn cross_entropy(logits: &Tensor, labels: &Tensor) -> Result<Tensor, EngineE
     Ok(logits.f_cross_entropy_loss::<Tensor>(labels, None, Reduction::Mean, -100, 0.0)?)
 }
 
-/// Cross-entropy of each sample: [n,k] x [n] -> [n].
+/// Cross-entropy of each sample: `[n,k]` x `[n]` -> `[n]`.
 pub fn cross_entropies(logits: &Tensor, labels: &Tensor) -> Result<Tensor, EngineError> {
     Ok(logits.f_cross_entropy_loss::<Tensor>(labels, None, Reduction::None, -100, 0.0)?)
 }

@@ -7,7 +7,7 @@ use resilience::optim::Adam;
 use resilience::train::{Plan, augmented};
 use resilience::{attack, recipe};
 use resilience_core::context::{Clock, Context};
-use resilience_core::dataset::{self, Split};
+use resilience_core::dataset::{self, Places, Split};
 use resilience_core::event::Silent;
 use resilience_core::record::LabelSource;
 use resilience_core::threat::{Eps, Norm, Threat};
@@ -49,7 +49,7 @@ fn train(
     recipe: &str,
     environment: &Environment,
 ) -> Result<serde_json::Value, CliError> {
-    let source = dataset::find(data, &environment.places(), &mut Silent)?;
+    let source = dataset::find(data, &Places::of_user(), &mut Silent)?;
     let images = source.load(Split::Train, None, &mut Silent)?;
     let plan = Plan {
         recipe: recipe::find(recipe)?,
@@ -96,8 +96,8 @@ fn fgsm(
     environment: &Environment,
 ) -> Result<serde_json::Value, CliError> {
     let manifest = models::resolve(model, None, &Normalisation { mean: None, std: None })?;
-    let loaded = models::load(manifest, environment)?;
-    let source = dataset::find(data, &environment.places(), &mut Silent)?;
+    let loaded = models::load(manifest)?;
+    let source = dataset::find(data, &Places::of_user(), &mut Silent)?;
     let images = source.load(Split::Test, Some(n), &mut Silent)?;
     let setup = Setup {
         attack: attack::find("fgsm")?,

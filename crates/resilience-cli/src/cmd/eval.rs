@@ -2,7 +2,7 @@
 
 use resilience::attack;
 use resilience::evaluate::Setup;
-use resilience_core::dataset::{self, Split};
+use resilience_core::dataset::{self, Places, Split};
 use resilience_core::store::RunStore;
 use resilience_core::threat::Threat;
 use serde_json::json;
@@ -25,12 +25,9 @@ pub fn run(
         .map(|model| models::resolve(model, arguments.arch.as_deref(), &arguments.normalisation))
         .collect::<Result<Vec<_>, _>>()?;
     let setups = setups(arguments)?;
-    let source = dataset::find(arguments.data.data.as_deref(), &environment.places(), screen)?;
+    let source = dataset::find(arguments.data.data.as_deref(), &Places::of_user(), screen)?;
     let images = source.load(Split::Test, arguments.n.map(|n| n as usize), screen)?;
-    let loaded = manifests
-        .into_iter()
-        .map(|manifest| models::load(manifest, environment))
-        .collect::<Result<Vec<_>, _>>()?;
+    let loaded = manifests.into_iter().map(models::load).collect::<Result<Vec<_>, _>>()?;
     let plan = json!({
         "kind": "eval",
         "models": loaded.iter().map(|model| &model.describe.manifest.name).collect::<Vec<_>>(),

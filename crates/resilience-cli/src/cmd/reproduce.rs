@@ -7,7 +7,7 @@ use resilience::evaluate::Setup;
 use resilience::recipe::RecipeSpec;
 use resilience::train::{Checkpoint, Plan};
 use resilience::{attack, recipe};
-use resilience_core::dataset::{self, DatasetError, Source, Split};
+use resilience_core::dataset::{self, DatasetError, Places, Source, Split};
 use resilience_core::manifest::Manifest;
 use resilience_core::record::LabelSource;
 use resilience_core::store::{RunStore, StoreError};
@@ -31,8 +31,8 @@ pub fn run(
     screen: &mut Screen,
 ) -> Result<(), CliError> {
     let mut notices = Vec::new();
-    let source = find_data(arguments, environment, screen, &mut notices)?;
-    let baselines = find_baselines(arguments, &source, environment, &mut notices)?;
+    let source = find_data(arguments, screen, &mut notices)?;
+    let baselines = find_baselines(arguments, &source, &mut notices)?;
     for notice in &notices {
         screen.notice(notice);
     }
@@ -56,7 +56,7 @@ pub fn run(
     }
     drop(images);
     for baseline in baselines {
-        loaded.push(models::load(baseline, environment)?);
+        loaded.push(models::load(baseline)?);
     }
     evaluate(arguments, &source, &loaded, notices, environment, screen)
 }
@@ -134,11 +134,10 @@ fn threat(eps: &str) -> Result<Threat, CliError> {
 /// The data that was asked for; shapes10 where nothing was and CIFAR-10 is nowhere to be had.
 fn find_data(
     arguments: &Reproduce,
-    environment: &Environment,
     screen: &mut Screen,
     notices: &mut Vec<String>,
 ) -> Result<Source, CliError> {
-    let places = environment.places();
+    let places = Places::of_user();
     let request = arguments.data.data.as_deref();
     match dataset::find(request, &places, screen) {
         Err(error @ DatasetError::Unreachable { .. }) if request.is_none() => {
@@ -158,7 +157,6 @@ fn find_data(
 fn find_baselines(
     arguments: &Reproduce,
     source: &Source,
-    environment: &Environment,
     notices: &mut Vec<String>,
 ) -> Result<Vec<Manifest>, CliError> {
     let resolve =
@@ -167,7 +165,7 @@ fn find_baselines(
         let manifests = arguments.baseline.iter().map(|model| {
             let manifest = resolve(model)?;
             // Five epochs of training are not spent before a missing file is noticed.
-            models::locate(&manifest, environment)?;
+            models::locate(&manifest)?;
             Ok(manifest)
         });
         return manifests.collect();
@@ -176,7 +174,7 @@ fn find_baselines(
     if source.spec.id == "cifar10" {
         for name in models::known() {
             let manifest = resolve(name)?;
-            if models::locate(&manifest, environment).is_ok() {
+            if models::locate(&manifest).is_ok() {
                 found.push(manifest);
             }
         }

@@ -7,7 +7,7 @@ use resilience::model::Native;
 use resilience::train::{self, Checkpoint, Plan};
 use resilience::{recipe, zoo};
 use resilience_core::context::Context;
-use resilience_core::dataset::{self, Images, Split};
+use resilience_core::dataset::{self, Images, Places, Split};
 use resilience_core::format::{atomic, pth, safetensors, weights};
 use resilience_core::manifest::Manifest;
 use resilience_core::record::TrainingRecord;
@@ -56,7 +56,7 @@ pub fn run(
     let threat = Threat::new(arguments.norm, arguments.eps)
         .map_err(|error| CliError::Usage(error.to_string()))?;
     let normalisation = arguments.normalisation.values()?;
-    let source = dataset::find(arguments.data.data.as_deref(), &environment.places(), screen)?;
+    let source = dataset::find(arguments.data.data.as_deref(), &Places::of_user(), screen)?;
     let images = source.load(Split::Train, arguments.n.map(|n| n as usize), screen)?;
     let job = Job {
         name: format!("{} ({})", architecture.title, recipe.id),

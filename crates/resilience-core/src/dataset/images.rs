@@ -59,7 +59,7 @@ pub struct Images {
 
 impl Images {
     /// Images of a data set: `pixels` is [n, c, h, w] in row-major order from 0 (black) to 255,
-    /// `labels` is [n].
+    /// `labels` is `[n]`.
     ///
     /// # Panics
     /// If pixels and labels do not fit each other or the data set: the caller made them.
@@ -111,7 +111,7 @@ impl Images {
         &self.pixels
     }
 
-    /// [n], each below the number of classes.
+    /// `[n]`, each below the number of classes.
     #[must_use]
     pub fn labels(&self) -> &[u8] {
         &self.labels

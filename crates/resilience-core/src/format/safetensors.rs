@@ -71,7 +71,7 @@ pub fn write(path: &Path, state: &StateDict) -> Result<(), FormatError> {
     Ok(atomic::write(path, &bytes)?)
 }
 
-/// What [`write`] writes.
+/// What [`write()`] writes.
 pub fn to_bytes(state: &StateDict) -> Result<Vec<u8>, safetensors::SafeTensorError> {
     let bytes: Vec<_> = state
         .entries

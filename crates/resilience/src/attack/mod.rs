@@ -52,16 +52,16 @@ pub trait Attack {
     /// Begins on clean images with the labels to push away from.
     fn start(&self, rows: Rows) -> Result<State, EngineError>;
 
-    /// One step: candidates [n,c,h,w] for every row of the state.
+    /// One step: candidates `[n,c,h,w]` for every row of the state.
     fn step(&self, state: &mut State, model: &dyn Differentiable) -> Result<Tensor, EngineError>;
 }
 
 /// The images that an attack works on.
 #[derive(Debug)]
 pub struct Rows {
-    /// [n,c,h,w] in [0, 1].
+    /// `[n,c,h,w]` in [0, 1].
     pub images: Tensor,
-    /// [n], the classes to push away from.
+    /// `[n]`, the classes to push away from.
     pub labels: Tensor,
 }
 
@@ -70,7 +70,7 @@ pub struct Rows {
 pub struct State {
     /// The clean images and their labels.
     pub rows: Rows,
-    /// The current iterate, [n,c,h,w].
+    /// The current iterate, `[n,c,h,w]`.
     pub current: Tensor,
 }
 

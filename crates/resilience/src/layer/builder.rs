@@ -33,7 +33,7 @@ impl Builder {
         Self { seed, kind, parameters: Vec::new() }
     }
 
-    /// A trainable tensor drawn from U(-1/sqrt(fan_in), 1/sqrt(fan_in)), PyTorch's default for
+    /// A trainable tensor drawn from `U(-1/sqrt(fan_in), 1/sqrt(fan_in))`, PyTorch's default for
     /// weights and biases of convolutions and linear layers.
     pub fn uniform(
         &mut self,

@@ -28,6 +28,9 @@ pub enum Mode {
     Eval,
 }
 
+/// The layers of a network, in order.
+pub type Layers = Vec<Box<dyn Layer>>;
+
 /// One step of a forward pass.
 pub trait Layer {
     /// The prefix of its parameters' names in the state dict, or a word where it has none.

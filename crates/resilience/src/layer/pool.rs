@@ -53,7 +53,7 @@ impl Layer for Relu {
     }
 }
 
-/// [n,c,h,w] -> [n, c h w], channel by channel.
+/// `[n,c,h,w]` -> `[n, c h w]`, channel by channel.
 #[derive(Debug)]
 pub struct Flatten;
 
@@ -75,7 +75,7 @@ impl Layer for Flatten {
     }
 }
 
-/// The mean over all pixels: [n,c,h,w] -> [n,c].
+/// The mean over all pixels: `[n,c,h,w]` -> `[n,c]`.
 #[derive(Debug)]
 pub struct GlobalAveragePool;
 

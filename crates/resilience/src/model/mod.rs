@@ -17,7 +17,7 @@ use crate::error::EngineError;
 
 /// A model that answers with logits.
 pub trait Classifier {
-    /// Images [n,c,h,w] in [0, 1] -> logits [n,k], without a graph.
+    /// Images `[n,c,h,w]` in [0, 1] -> logits `[n,k]`, without a graph.
     fn logits(&self, images: &Tensor) -> Result<Tensor, EngineError>;
 
     /// The passes made so far.
@@ -26,13 +26,13 @@ pub trait Classifier {
 
 /// A model that also gives gradients with respect to its input.
 pub trait Differentiable: Classifier {
-    /// One forward pass over images [n,c,h,w] in [0, 1], ready to be differentiated.
+    /// One forward pass over images `[n,c,h,w]` in [0, 1], ready to be differentiated.
     fn pass(&self, images: &Tensor) -> Result<Pass<'_>, EngineError>;
 }
 
 /// One forward pass. Gradients may be taken of it several times.
 pub struct Pass<'a> {
-    /// [n,k], with the graph behind them.
+    /// `[n,k]`, with the graph behind them.
     pub logits: Tensor,
     images: Tensor,
     passes: &'a Cell<Passes>,
@@ -46,7 +46,7 @@ impl<'a> Pass<'a> {
         Self { logits, images, passes }
     }
 
-    /// The gradient of the sum of `objective` [n] with respect to the images: like the images.
+    /// The gradient of the sum of `objective` `[n]` with respect to the images: like the images.
     /// Weight gradients are not computed.
     pub fn gradient(&self, objective: &Tensor) -> Result<Tensor, EngineError> {
         let total = objective.f_sum(objective.f_kind()?)?;

@@ -54,7 +54,7 @@ impl Native {
         &self.network
     }
 
-    /// Images [n,c,h,w] in [0, 1] -> logits [n,k], with the graph behind them.
+    /// Images `[n,c,h,w]` in [0, 1] -> logits `[n,k]`, with the graph behind them.
     pub fn forward(&self, images: &Tensor, mode: Mode) -> Result<Tensor, EngineError> {
         add(&self.passes, Passes { forwards: images.size()[0] as u64, backwards: 0 });
         self.network.forward(&self.normalise.apply(images)?, mode)

@@ -18,7 +18,9 @@ impl Normalise {
         let column = |values: &[f64]| -> Result<Tensor, EngineError> {
             Ok(Tensor::f_from_slice(values)?.f_view([-1, 1, 1])?.f_to_kind(kind)?)
         };
-        let identity = mean.iter().all(|&m| m == 0.0) && std.iter().all(|&s| s == 1.0);
+        // Exactly these values leave a pixel as it is.
+        let is = |values: &[f64], one: f64| values.iter().all(|v| v.to_bits() == one.to_bits());
+        let identity = is(mean, 0.0) && is(std, 1.0);
         Ok(Self { mean: column(mean)?, std: column(std)?, identity })
     }
 

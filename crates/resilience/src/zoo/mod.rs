@@ -10,7 +10,7 @@ pub(crate) use network::to_array;
 pub use network::{Network, Trainable};
 
 use crate::error::EngineError;
-use crate::layer::{Builder, Layer};
+use crate::layer::{Builder, Layers};
 
 /// The architectures that a manifest can name. One line each.
 pub static ARCHITECTURES: &[&ArchitectureSpec] = &[
@@ -37,7 +37,7 @@ pub struct ArchitectureSpec {
     pub input: [i64; 3],
     /// Number of classes.
     pub classes: i64,
-    build: fn(&mut Builder) -> Result<Vec<Box<dyn Layer>>, EngineError>,
+    build: fn(&mut Builder) -> Result<Layers, EngineError>,
 }
 
 impl ArchitectureSpec {

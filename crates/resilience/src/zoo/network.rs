@@ -8,19 +8,19 @@ use tch::{Device, Kind, Tensor};
 
 use super::ArchitectureSpec;
 use crate::error::EngineError;
-use crate::layer::{Layer, Mode, Parameter};
+use crate::layer::{Layers, Mode, Parameter};
 
 /// Layers applied one after the other, and their parameters by name.
 pub struct Network {
     architecture: &'static ArchitectureSpec,
-    layers: Vec<Box<dyn Layer>>,
+    layers: Layers,
     parameters: Vec<Parameter>,
 }
 
 impl Network {
     pub(super) fn new(
         architecture: &'static ArchitectureSpec,
-        layers: Vec<Box<dyn Layer>>,
+        layers: Layers,
         parameters: Vec<Parameter>,
     ) -> Self {
         Self { architecture, layers, parameters }
@@ -32,7 +32,7 @@ impl Network {
         self.architecture
     }
 
-    /// Normalised images [n,c,h,w] -> logits [n,k].
+    /// Normalised images `[n,c,h,w]` -> logits `[n,k]`.
     pub fn forward(&self, images: &Tensor, mode: Mode) -> Result<Tensor, EngineError> {
         let mut value = images.shallow_clone();
         for layer in &self.layers {

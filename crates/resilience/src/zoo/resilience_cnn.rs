@@ -2,7 +2,7 @@
 
 use super::ArchitectureSpec;
 use crate::error::EngineError;
-use crate::layer::{Builder, Conv, Flatten, Layer, Linear, Relu, ReluMaxPool};
+use crate::layer::{Builder, Conv, Flatten, Layers, Linear, Relu, ReluMaxPool};
 
 pub(super) static SPEC: ArchitectureSpec = ArchitectureSpec {
     id: "resilience-cnn",
@@ -17,7 +17,7 @@ pub(super) static SPEC: ArchitectureSpec = ArchitectureSpec {
     build,
 };
 
-fn build(builder: &mut Builder) -> Result<Vec<Box<dyn Layer>>, EngineError> {
+fn build(builder: &mut Builder) -> Result<Layers, EngineError> {
     Ok(vec![
         Box::new(Conv::with_bias(builder, "conv1", [3, 32])?), // [n, 32, 32, 32]
         Box::new(ReluMaxPool),                                 // [n, 32, 16, 16]

@@ -2,7 +2,7 @@
 
 use super::ArchitectureSpec;
 use crate::error::EngineError;
-use crate::layer::{BasicBlock, BatchNorm, Builder, Conv, GlobalAveragePool, Layer, Linear, Relu};
+use crate::layer::{BasicBlock, BatchNorm, Builder, Conv, GlobalAveragePool, Layers, Linear, Relu};
 
 pub(super) static RESNET20: ArchitectureSpec = spec("resnet20", "ResNet-20", build::<20>);
 pub(super) static RESNET32: ArchitectureSpec = spec("resnet32", "ResNet-32", build::<32>);
@@ -13,7 +13,7 @@ pub(super) static RESNET110: ArchitectureSpec = spec("resnet110", "ResNet-110", 
 const fn spec(
     id: &'static str,
     title: &'static str,
-    build: fn(&mut Builder) -> Result<Vec<Box<dyn Layer>>, EngineError>,
+    build: fn(&mut Builder) -> Result<Layers, EngineError>,
 ) -> ArchitectureSpec {
     ArchitectureSpec {
         id,
@@ -30,8 +30,8 @@ const fn spec(
     }
 }
 
-fn build<const DEPTH: usize>(builder: &mut Builder) -> Result<Vec<Box<dyn Layer>>, EngineError> {
-    let mut layers: Vec<Box<dyn Layer>> = vec![
+fn build<const DEPTH: usize>(builder: &mut Builder) -> Result<Layers, EngineError> {
+    let mut layers: Layers = vec![
         Box::new(Conv::without_bias(builder, "conv1", [3, 16], 1)?),
         Box::new(BatchNorm::new(builder, "bn1", 16)?),
         Box::new(Relu),

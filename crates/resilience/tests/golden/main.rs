@@ -1,6 +1,8 @@
 //! Golden cases: what independent implementations compute, within the tolerance that README.md
 //! beside this file states. Each case has its generator beside its fixture.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails right there")]
+
 mod augment;
 mod fgsm;
 mod formula;

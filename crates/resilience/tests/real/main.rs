@@ -1,6 +1,8 @@
 //! Real data and real checkpoints, from the folder that developers have beside their checkout; and
 //! the training loop, on shapes10 where nothing else is needed.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails right there")]
+
 #[path = "../../../resilience-core/tests/common/mod.rs"]
 mod common;
 mod known_models;

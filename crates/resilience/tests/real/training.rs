@@ -97,8 +97,9 @@ impl Observer for StopIn {
     }
 }
 
-fn with_checkpoint(plan: Plan, path: &Path, resume: bool) -> Plan {
-    Plan { checkpoint: Some(Checkpoint { path: path.to_owned(), resume }), ..plan }
+fn with_checkpoint(mut plan: Plan, path: &Path, resume: bool) -> Plan {
+    plan.checkpoint = Some(Checkpoint { path: path.to_owned(), resume });
+    plan
 }
 
 /// Would catch state that a checkpoint leaves out: weights, both moments of Adam, its step count.

@@ -108,7 +108,7 @@ impl Form {
         }
     }
 
-    /// Reads a batch's content into the places for its labels [n] and pixels [n, 3, 32, 32].
+    /// Reads a batch's content into the places for its labels `[n]` and pixels [n, 3, 32, 32].
     fn parse(
         self,
         path: &Path,
