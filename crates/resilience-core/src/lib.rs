@@ -18,7 +18,6 @@ pub mod report;
 pub mod store;
 pub mod suggest;
 pub mod summary;
-mod temporary;
 pub mod threat;
 
 #[cfg(test)]

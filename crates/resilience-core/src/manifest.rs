@@ -9,6 +9,7 @@
 //! std = [0.229, 0.224, 0.225]
 //! source = "who trained it, and where it comes from"
 //! license = "MIT"                   # optional
+//! dataset = "cifar10"               # optional; the data whose classes it knows
 //! notes = "what else to know"       # optional
 //! ```
 
@@ -39,6 +40,8 @@ pub struct Manifest {
     pub source: String,
     /// Under which terms.
     pub license: Option<String>,
+    /// Id of the data set whose classes it knows; it is refused on any other.
+    pub dataset: Option<String>,
     /// What else to know.
     pub notes: Option<String>,
 }
@@ -58,11 +61,23 @@ struct Raw {
     #[serde(skip_serializing_if = "Option::is_none")]
     license: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    dataset: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     notes: Option<String>,
 }
 
-const FIELDS: [&str; 9] =
-    ["name", "file", "sha256", "architecture", "mean", "std", "source", "license", "notes"];
+const FIELDS: [&str; 10] = [
+    "name",
+    "file",
+    "sha256",
+    "architecture",
+    "mean",
+    "std",
+    "source",
+    "license",
+    "dataset",
+    "notes",
+];
 
 impl Manifest {
     /// Reads and checks a manifest; the weights file is not touched yet.
@@ -102,6 +117,7 @@ impl Manifest {
             std: self.std.to_vec(),
             source: self.source.clone(),
             license: self.license.clone(),
+            dataset: self.dataset.clone(),
             notes: self.notes.clone(),
         };
         toml::to_string(&raw).expect("texts and numbers can be written as TOML")
@@ -116,6 +132,36 @@ impl Manifest {
     pub fn load(&self) -> Result<(StateDict, String), FormatError> {
         weights::read_checked(&self.file, self.sha256.as_deref())
     }
+}
+
+/// What the numbers of a normalisation must be.
+#[derive(Clone, Copy, Debug)]
+pub struct Channels {
+    /// In words, for an error.
+    pub expected: &'static str,
+    fits: fn(f64) -> bool,
+}
+
+/// A mean.
+pub const MEAN: Channels = Channels {
+    expected: "three numbers in [0, 1], one a channel (pixels lie in [0, 1]; divide means of 8-bit \
+               pixels by 255)",
+    fits: |value| (0.0..=1.0).contains(&value),
+};
+
+/// A standard deviation.
+pub const STD: Channels = Channels {
+    expected: "three numbers above 0 and at most 1, one a channel (pixels lie in [0, 1]; divide \
+               those of 8-bit pixels by 255)",
+    fits: |value| value > 0.0 && value <= 1.0,
+};
+
+/// The three numbers, if they are what they must be.
+#[must_use]
+pub fn channels(values: &[f64], rule: Channels) -> Option<[f64; 3]> {
+    <[f64; 3]>::try_from(values)
+        .ok()
+        .filter(|values| values.iter().all(|&value| (rule.fits)(value)))
 }
 
 fn check(path: &Path, raw: Raw) -> Result<Manifest, ManifestError> {
@@ -140,26 +186,10 @@ fn check(path: &Path, raw: Raw) -> Result<Manifest, ManifestError> {
     if let Some(sha256) = raw.sha256.as_ref().filter(|text| !hexadecimal(text)) {
         return Err(wrong("sha256", "64 hexadecimal digits", format!("'{sha256}'")));
     }
-    let channels = |field, expected, values: &[f64], fits: fn(f64) -> bool| {
-        <[f64; 3]>::try_from(values)
-            .ok()
-            .filter(|values| values.iter().all(|&value| value.is_finite() && fits(value)))
-            .ok_or_else(|| wrong(field, expected, format!("{values:?}")))
-    };
-    let mean = channels(
-        "mean",
-        "three numbers in [0, 1], one a channel (pixels lie in [0, 1]; divide means of 8-bit \
-         pixels by 255)",
-        &raw.mean,
-        |value| (0.0..=1.0).contains(&value),
-    )?;
-    let std = channels(
-        "std",
-        "three numbers above 0 and at most 1, one a channel (pixels lie in [0, 1]; divide those \
-         of 8-bit pixels by 255)",
-        &raw.std,
-        |value| value > 0.0 && value <= 1.0,
-    )?;
+    let mean = channels(&raw.mean, MEAN)
+        .ok_or_else(|| wrong("mean", MEAN.expected, format!("{:?}", raw.mean)))?;
+    let std = channels(&raw.std, STD)
+        .ok_or_else(|| wrong("std", STD.expected, format!("{:?}", raw.std)))?;
     let folder = path.parent().unwrap_or_else(|| Path::new(""));
     Ok(Manifest {
         name: raw.name,
@@ -170,6 +200,7 @@ fn check(path: &Path, raw: Raw) -> Result<Manifest, ManifestError> {
         std,
         source: raw.source,
         license: raw.license,
+        dataset: raw.dataset,
         notes: raw.notes,
     })
 }

@@ -27,6 +27,8 @@ pub struct Summary {
     pub tool: Tool,
     /// The invocation that made it.
     pub run: Provenance,
+    /// Whether everything that was planned was done; not where the run was broken off.
+    pub finished: bool,
     /// One entry a model, in the order of evaluation.
     pub models: Vec<ModelSummary>,
 }

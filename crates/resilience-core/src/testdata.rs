@@ -249,6 +249,7 @@ pub fn store(dir: &Path, n: usize) -> RunStore {
             store.add_attack(model, &point, &outcomes, &[]).unwrap();
         }
     }
+    store.finish().unwrap();
     store
 }
 

@@ -86,7 +86,9 @@ fn foreign_images_are_told() {
     let (_parent, path) = folder(&[("test_batch.bin", &bytes)]);
     let mut heard = Heard::default();
     let source = find(Some(&path.to_string_lossy()), &Places::default(), &mut heard).unwrap();
-    assert_eq!(source.load(Split::Test, None, &mut heard).unwrap().len(), 10_000);
+    let images = source.load(Split::Test, None, &mut heard).unwrap();
+    assert_eq!((images.len(), images.notices()), (10_000, &heard.0[..]));
+    assert_eq!(images.record().name, "cifar10-altered");
     assert!(heard.0[0].contains("does not hold CIFAR-10's official images"), "{}", heard.0[0]);
     bytes[3073 * 5] = 6;
     std::fs::write(path.join("test_batch.bin"), &bytes).unwrap();

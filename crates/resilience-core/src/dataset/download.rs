@@ -15,9 +15,8 @@ use crate::format::weights::sha256_file;
 const CONNECT: Duration = Duration::from_secs(10);
 /// A server that does not begin to answer in this time counts as unreachable.
 const ANSWER: Duration = Duration::from_secs(30);
-/// One answer is read for at most so long; then the rest is asked for anew, so that a connection
-/// which hangs is given up.
-const BODY: Duration = Duration::from_secs(60);
+/// A server that sends nothing for this time is given up, and what is missing asked for anew.
+const IDLE: Duration = Duration::from_secs(if cfg!(test) { 2 } else { 30 });
 
 /// A download that did not succeed.
 #[derive(Debug, thiserror::Error)]
@@ -79,7 +78,8 @@ pub enum DownloadError {
 }
 
 /// Fetches `archive` from `url` into `path`. What has come lies in `<path>.part` until it is whole
-/// and its checksum compared.
+/// and its checksum compared. Where it is wrong after a download that went on from a part, the
+/// part may be to blame, and all is fetched once more.
 pub fn fetch(
     url: &str,
     archive: &Archive,
@@ -92,7 +92,7 @@ pub fn fetch(
         url,
         size: archive.size,
         part: &part,
-        agent: agent(Some(BODY)),
+        agent: agent(),
         done: fs::metadata(&part).map_or(0, |file| file.len()),
         came: false,
         observer,
@@ -102,16 +102,23 @@ pub fn fetch(
         total: Some(archive.size),
         unit: Unit::Bytes,
     });
-    while transfer.done != archive.size {
-        transfer.advance()?;
+    let mut resumed = transfer.done > 0;
+    loop {
+        while transfer.done != archive.size {
+            transfer.advance()?;
+        }
+        let found = sha256_file(&part).map_err(|error| failed(io::Error::other(error)))?;
+        if found == archive.sha256 {
+            break;
+        }
+        fs::remove_file(&part).map_err(failed)?;
+        if !resumed {
+            let (url, expected) = (url.to_owned(), archive.sha256);
+            return Err(DownloadError::Checksum { url, expected, found });
+        }
+        (resumed, transfer.done) = (false, 0);
     }
     transfer.observer.event(Event::Finished);
-    let found = sha256_file(&part).map_err(|error| failed(io::Error::other(error)))?;
-    if found != archive.sha256 {
-        fs::remove_file(&part).map_err(failed)?;
-        let (url, expected) = (url.to_owned(), archive.sha256);
-        return Err(DownloadError::Checksum { url, expected, found });
-    }
     fs::rename(&part, path).map_err(|source| DownloadError::Write { path: path.to_owned(), source })
 }
 
@@ -121,12 +128,12 @@ fn part_of(path: &Path) -> PathBuf {
     name.into()
 }
 
-fn agent(body: Option<Duration>) -> ureq::Agent {
+fn agent() -> ureq::Agent {
     ureq::Agent::config_builder()
         .timeout_resolve(Some(CONNECT))
         .timeout_connect(Some(CONNECT))
         .timeout_recv_response(Some(ANSWER))
-        .timeout_recv_body(body)
+        .timeout_per_read(Some(IDLE))
         .http_status_as_error(false)
         .user_agent(concat!("resilience/", env!("CARGO_PKG_VERSION")))
         .build()
@@ -159,10 +166,6 @@ impl Transfer<'_> {
         }
         let response = request.call().map_err(|error| self.no_answer(error.to_string()))?;
         let start = self.start(&response)?;
-        if before > 0 && start == 0 {
-            // The server begins anew each time, so that it must get through in one go.
-            self.agent = agent(None);
-        }
         let mut file = self.open(start).map_err(|source| self.unwritten(source))?;
         self.done = start;
         let mut body = response.into_body().into_reader();
@@ -186,12 +189,16 @@ impl Transfer<'_> {
         match response.status() {
             StatusCode::OK => {
                 let length = header("content-length").and_then(|text| text.parse::<u64>().ok());
+                // A page that bids to log in often comes without its length; nothing of it may get
+                // into the part file.
                 match length {
-                    Some(length) if length != self.size => Err(self.no_answer(format!(
-                        "the server offers {length} bytes where the file has {}",
+                    Some(length) if length == self.size => Ok(0),
+                    offered => Err(self.no_answer(format!(
+                        "the server offers {} bytes where the file has {}",
+                        offered
+                            .map_or("an unknown number of".to_owned(), |length| length.to_string()),
                         self.size
                     ))),
-                    _ => Ok(0),
                 }
             }
             StatusCode::PARTIAL_CONTENT => {

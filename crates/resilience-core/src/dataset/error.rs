@@ -144,7 +144,7 @@ pub enum DatasetError {
     Download(#[from] DownloadError),
     /// No cache folder to download into.
     #[error(
-        "no cache folder: neither $XDG_CACHE_HOME nor $HOME is set; fetch {url} by hand and give its path with --data"
+        "no cache folder: none of $RESILIENCE_CACHE, $XDG_CACHE_HOME and $HOME is set; fetch {url} by hand and give its path with --data"
     )]
     NoCache {
         /// What would have been fetched.

@@ -55,7 +55,11 @@ pub struct Images {
     shape: [usize; 3],
     pixels: Vec<u8>,
     labels: Vec<u8>,
+    notices: Vec<String>,
 }
+
+/// Ends the name, in records, of a data set whose images are not the official ones.
+pub const ALTERED: &str = "-altered";
 
 impl Images {
     /// Images of a data set: `pixels` is [n, c, h, w] in row-major order from 0 (black) to 255,
@@ -72,10 +76,25 @@ impl Images {
             "every label is a class"
         );
         let DatasetSpec { id: name, classes, shape, .. } = *spec;
-        Self { name, split, classes, shape, pixels, labels }
+        Self { name, split, classes, shape, pixels, labels, notices: Vec::new() }
     }
 
-    /// Id of the data set.
+    /// Marks the images as not the official ones, with the reason in whole sentences. Their
+    /// records then have another name ([`ALTERED`]).
+    #[must_use]
+    pub fn altered(mut self, notice: String) -> Self {
+        self.notices.push(notice);
+        self
+    }
+
+    /// What a reader must know before any figure on these images; empty where they are the
+    /// official ones.
+    #[must_use]
+    pub fn notices(&self) -> &[String] {
+        &self.notices
+    }
+
+    /// Id of the data set, official or altered.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         self.name
@@ -144,8 +163,9 @@ impl Images {
     /// `cat data_batch_*.bin | sha256sum` does, whatever form the data was read from.
     #[must_use]
     pub fn record(&self) -> DatasetRecord {
+        let altered = if self.notices.is_empty() { "" } else { ALTERED };
         DatasetRecord {
-            name: self.name.to_owned(),
+            name: format!("{}{altered}", self.name),
             split: self.split.name().to_owned(),
             n: self.len() as u64,
             sha256: checksum(&self.labels, &self.pixels),
@@ -183,5 +203,19 @@ mod tests {
         assert_ne!(first.record().sha256, images.record().sha256);
         assert_eq!(images.clone().first(usize::MAX), images);
         assert!(images.first(0).is_empty());
+    }
+
+    /// Would catch figures on altered images under the official name.
+    #[test]
+    fn altered_images_are_recorded_as_such() {
+        let pixels = vec![0; 2 * 3072];
+        let images = Images::new(&cifar10::SPEC, Split::Test, pixels, vec![1, 2]);
+        assert_eq!((images.notices().len(), images.record().name.as_str()), (0, "cifar10"));
+        let altered = images.altered("Not the official ones.".to_owned()).first(1);
+        assert_eq!(altered.notices(), ["Not the official ones."]);
+        assert_eq!(
+            (altered.name(), altered.record().name.as_str()),
+            ("cifar10", "cifar10-altered")
+        );
     }
 }

@@ -35,13 +35,25 @@ impl Places {
         let set = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
         Self {
             data: set("RESILIENCE_DATA"),
-            cache: etcetera::choose_base_strategy()
-                .ok()
-                .map(|folders| folders.cache_dir().join("resilience")),
+            cache: cache_of(set),
             here: PathBuf::new(),
             mirror: set("RESILIENCE_MIRROR"),
         }
     }
+}
+
+/// This program's cache folder, the same one that `scripts/common.sh` keeps libtorch in:
+/// `$RESILIENCE_CACHE`, or `resilience` in the user's cache.
+fn cache_of(set: impl Fn(&'static str) -> Option<String>) -> Option<PathBuf> {
+    if let Some(cache) = set("RESILIENCE_CACHE") {
+        return Some(cache.into());
+    }
+    let user = match set("XDG_CACHE_HOME") {
+        Some(folder) => folder.into(),
+        None if cfg!(target_os = "macos") => etcetera::home_dir().ok()?.join("Library/Caches"),
+        None => etcetera::choose_base_strategy().ok()?.cache_dir(),
+    };
+    Some(user.join("resilience"))
 }
 
 /// A data set that was found, not yet read.
@@ -191,6 +203,19 @@ mod tests {
 
     fn found(request: Option<&str>, places: &Places) -> PathBuf {
         find(request, places, &mut Silent).unwrap().path.unwrap()
+    }
+
+    /// Would catch data in another cache folder than the one that the user chose.
+    #[test]
+    fn the_cache_is_the_users() {
+        let both = |name| match name {
+            "RESILIENCE_CACHE" => Some("/ours".to_owned()),
+            "XDG_CACHE_HOME" => Some("/theirs".to_owned()),
+            _ => None,
+        };
+        assert_eq!(cache_of(both), Some("/ours".into()));
+        let theirs = |name| both(name).filter(|_| name == "XDG_CACHE_HOME");
+        assert_eq!(cache_of(theirs), Some(Path::new("/theirs").join("resilience")));
     }
 
     /// Would catch the places being looked into in another order than documented.

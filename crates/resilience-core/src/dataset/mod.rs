@@ -13,7 +13,7 @@ pub mod shapes10;
 use std::path::{Path, PathBuf};
 
 pub use error::DatasetError;
-pub use images::{Images, Split};
+pub use images::{ALTERED, Images, Split};
 pub use locate::{Places, Source, find};
 
 use crate::event::Observer;

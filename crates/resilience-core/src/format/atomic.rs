@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use tempfile::NamedTempFile;
+
 /// A file that could not be written; what stood there before still does.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot write {path}: {}", remedy(.source))]
@@ -56,7 +58,7 @@ fn replace(
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
-    let (file, unnamed) = builder().tempfile_in(folder)?.into_parts();
+    let (file, unnamed) = temporary_in(folder)?.into_parts();
     let mut out = BufWriter::new(file);
     contents(&mut out)?;
     out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
@@ -65,8 +67,9 @@ fn replace(
     Ok(())
 }
 
-/// A temporary file that, once renamed, has the rights of any file that the user makes.
-fn builder() -> tempfile::Builder<'static, 'static> {
+/// A temporary file that, once renamed, has the rights of any file that the user makes: temporary
+/// files are otherwise closed to all but their owner, and would stay so.
+pub(crate) fn temporary_in(folder: &Path) -> io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(".resilience-");
     #[cfg(unix)]
@@ -75,7 +78,7 @@ fn builder() -> tempfile::Builder<'static, 'static> {
         // The umask takes its part from this.
         builder.permissions(std::fs::Permissions::from_mode(0o666));
     }
-    builder
+    builder.tempfile_in(folder)
 }
 
 /// Makes the rename itself survive a power cut, where the file system lets a folder be flushed;

@@ -1,8 +1,6 @@
 //! What can go wrong with a report.
 
-use std::io;
-use std::path::PathBuf;
-
+use crate::format::atomic::AtomicError;
 use crate::store::StoreError;
 use crate::summary::SummaryError;
 
@@ -40,13 +38,8 @@ pub enum ReportError {
         index: u64,
     },
     /// The file of the report.
-    #[error("'{path}': {source}")]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// The system's word on it.
-        source: io::Error,
-    },
+    #[error(transparent)]
+    Write(#[from] AtomicError),
     /// An image could not be encoded: a bug of ours.
     #[error("an image of the gallery could not be encoded: {0}")]
     Png(#[from] png::EncodingError),

@@ -9,7 +9,7 @@ pub fn markdown(runs: &[Run]) -> Result<String, ReportError> {
     let view = View::new(runs)?;
     let mut lines = vec![format!("## {}", escaped(&view.title())), String::new()];
     for notice in view.notices() {
-        lines.extend([format!("> **Notice.** {}", escaped(notice)), String::new()]);
+        lines.extend([format!("> **Notice.** {}", escaped(&notice)), String::new()]);
     }
     for sentence in part::sentences(&view).into_iter().chain(part::findings(&view)) {
         lines.extend([escaped(&sentence), String::new()]);

@@ -13,7 +13,6 @@ mod terminal;
 mod view;
 mod words;
 
-use std::io::Write;
 use std::path::Path;
 
 pub use self::error::ReportError;
@@ -21,9 +20,9 @@ pub use self::exhibit::Exhibit;
 pub use self::markdown::markdown;
 pub use self::page::html;
 pub use self::terminal::terminal;
+use crate::format::atomic;
 use crate::store::RunStore;
 use crate::summary::{self, Summary};
-use crate::temporary;
 
 /// One run, ready to be shown.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,12 +43,7 @@ impl Run {
 /// Writes the page of one or several runs, whole or not at all.
 pub fn write_html(runs: &[Run], path: &Path) -> Result<(), ReportError> {
     let page = html(runs)?;
-    let io = |source| ReportError::Io { path: path.to_owned(), source };
-    let mut file = temporary::beside(path).map_err(io)?;
-    file.write_all(page.as_bytes()).map_err(io)?;
-    file.as_file().sync_all().map_err(io)?;
-    file.persist(path).map_err(|error| io(error.error))?;
-    Ok(())
+    Ok(atomic::write(path, page.as_bytes())?)
 }
 
 #[cfg(test)]

@@ -4,14 +4,14 @@ use askama::Template;
 
 use super::part::PARTS;
 use super::view::View;
-use super::{ReportError, Run};
+use super::{ReportError, Run, words};
 
 #[derive(Template)]
 #[template(path = "report/page.html")]
-struct PageTemplate<'a> {
+struct PageTemplate {
     title: String,
     subtitle: String,
-    notices: Vec<&'a str>,
+    notices: Vec<String>,
     style: &'static str,
     parts: Vec<String>,
     tool: String,
@@ -21,16 +21,24 @@ struct PageTemplate<'a> {
 pub fn html(runs: &[Run]) -> Result<String, ReportError> {
     let view = View::new(runs)?;
     let parts = PARTS.iter().map(|part| part(&view)).collect::<Result<_, _>>()?;
-    let first = &view.runs[0].summary;
     let template = PageTemplate {
         title: view.title(),
         subtitle: subtitle(&view),
         notices: view.notices(),
         style: include_str!("../../templates/report/style.css"),
         parts,
-        tool: format!("{} {}", first.tool.name, first.tool.version),
+        tool: tools(&view),
     };
     Ok(template.render()? + "\n")
+}
+
+/// The programs that made the runs, each once.
+fn tools(view: &View<'_>) -> String {
+    let tool = |run: &Run| format!("{} {}", run.summary.tool.name, run.summary.tool.version);
+    let mut tools: Vec<String> = view.runs.iter().map(tool).collect();
+    tools.sort_unstable();
+    tools.dedup();
+    words::listed(&tools)
 }
 
 fn subtitle(view: &View<'_>) -> String {

@@ -14,7 +14,7 @@ pub fn terminal(runs: &[Run], width: Option<u16>) -> Result<String, ReportError>
     let view = View::new(runs)?;
     let mut text = String::new();
     for notice in view.notices() {
-        text.push_str(&banner(notice, width));
+        text.push_str(&banner(&notice, width));
     }
     text += &view.title();
     text.push('\n');
@@ -52,6 +52,11 @@ pub fn terminal(runs: &[Run], width: Option<u16>) -> Result<String, ReportError>
     Ok(text.replace(|c: char| c.is_control() && c != '\n', "\u{fffd}"))
 }
 
+/// Widths of `predicted labels`, of `100.00-100.00`, and of the spaces beside them.
+const ATTACK: u16 = 16;
+const INTERVAL: u16 = 13;
+const PADDING: u16 = 2;
+
 fn table(view: &View<'_>, width: Option<u16>) -> String {
     let mut table = Table::new();
     if let Some(width) = width {
@@ -62,7 +67,7 @@ fn table(view: &View<'_>, width: Option<u16>) -> String {
         table.load_style(presets::ASCII_FULL);
         table.set_content_arrangement(ContentArrangement::Disabled);
     }
-    table.set_header(["Model", "Attack", "Clean acc.", "Adversarial acc.", "Robustness"]);
+    table.set_header(["Model", "Attack", "Clean\nacc.", "Adversarial\nacc.", "Robustness\nscore"]);
     for subject in &view.subjects {
         let model = subject.model;
         let mut about = format!(
@@ -97,22 +102,29 @@ fn table(view: &View<'_>, width: Option<u16>) -> String {
         for model in paper::MODELS {
             let figure = |figure: paper::PaperFigure| match figure.probable {
                 Some((k, n)) => format!("{}\n{k}/{n}?", figure.percent),
-                None => format!("{}\nn not stated", figure.percent),
+                None => format!("{}\nn unstated", figure.percent),
             };
             table.add_row([
                 format!("(paper) {}\nCIFAR-10", model.name),
-                format!("FGSM linf {}\nlabels not stated", paper::EPS),
+                format!("FGSM linf {}\nlabels unstated", paper::EPS),
                 figure(model.clean),
                 figure(model.adversarial),
                 figure(model.robustness),
             ]);
         }
     }
-    for column in 2..5 {
-        if let Some(column) = table.column_mut(column) {
+    // An interval stays on one line, and an attack too where all of it fits; names wrap.
+    let widths = table.column_max_content_widths();
+    for (place, content) in widths.into_iter().enumerate().skip(1) {
+        let Some(column) = table.column_mut(place) else { continue };
+        let needed = match place {
+            1 if width.is_some_and(|width| width < 80) => continue,
+            1 => ATTACK,
+            _ => content.min(INTERVAL),
+        };
+        column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(needed + PADDING)));
+        if place > 1 {
             column.set_cell_alignment(CellAlignment::Right);
-            // `100.00-100.00` and its padding: an interval stays on one line.
-            column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(15)));
         }
     }
     table.to_string()

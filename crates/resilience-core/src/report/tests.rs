@@ -4,7 +4,9 @@ use std::fs;
 use std::sync::LazyLock;
 
 use super::*;
-use crate::record::CleanOutcome;
+use crate::metric::{Paired, mcnemar};
+use crate::record::{CleanOutcome, LabelSource};
+use crate::summary::Correct;
 use crate::testdata;
 
 const N: usize = 1000;
@@ -56,6 +58,40 @@ fn terminal_keeps_to_the_width() {
     }
 }
 
+/// Would catch a ranking by images that were wrong until the attack moved them by accident. The
+/// counts are those of two real networks, of which either is ahead by one convention of labels.
+#[test]
+fn accidents_do_not_rank() {
+    let mut run = run();
+    run.summary.models.remove(0);
+    let counts = [(855, [(107, 0), (178, 71)]), (928, [(109, 6), (114, 11)])];
+    for (model, (clean, attacked)) in run.summary.models.iter_mut().zip(counts) {
+        model.clean = Correct::of(clean, 1000);
+        for (attack, (correct, gained)) in model.attacks.iter_mut().zip(attacked) {
+            attack.adversarial = Correct::of(correct, 1000);
+            let lost = clean + gained - correct;
+            attack.paired = Paired { lost, gained, p: mcnemar(lost, gained) };
+        }
+    }
+    let text = markdown(&[run]).unwrap();
+    assert!(text.contains("no model is clearly ahead"), "{text}");
+    assert!(text.contains("right on 10.70\u{a0}% ") && text.contains("to 10.30\u{a0}% "), "{text}");
+    assert!(text.contains("right on 178 attacked images, of which 71 were wrong"), "{text}");
+}
+
+/// Would catch a model that leaks labels being praised, or its curve being shown, without that.
+#[test]
+fn leaking_is_said_wherever_it_shows() {
+    let mut run = run();
+    assert!(!html(&[run.clone()]).unwrap().contains("the convention in which labels leak"));
+    for curve in run.summary.models.iter_mut().flat_map(|model| &mut model.curves) {
+        curve.labels = LabelSource::True;
+    }
+    let page = html(&[run]).unwrap();
+    assert!(page.contains("the curve of ResilienceCNN shows the convention in which labels leak"));
+    assert!(page.contains("But for ResilienceCNN this attack does not tell"));
+}
+
 /// Would catch Markdown that says something else than the table.
 #[test]
 fn markdown_lines() {
@@ -101,7 +137,9 @@ fn page_has_every_part_in_order() {
         .collect();
     assert!(places.is_sorted());
     assert_eq!(page.matches("<section").count(), ids.len());
-    assert_eq!(page.matches("data:image/png;base64,").count(), 3 * 3 * 2 * 4);
+    // The examples of both conventions are the same, so that they are shown once.
+    assert_eq!(page.matches("data:image/png;base64,").count(), 3 * 3 * 4);
+    assert_eq!(page.matches("All 4 examples that the run kept").count(), 3);
     let ours = run();
     for model in &ours.summary.models {
         for rate in [model.clean.rate, model.attacks[0].adversarial.rate] {
@@ -197,6 +235,51 @@ fn fallback_is_in_the_title() {
         &page[page.find("id=\"figures\"").unwrap()..page.find("id=\"comparison\"").unwrap()];
     let ours = &figures[..figures.find("class=\"paper\"").unwrap()];
     assert!(!ours.contains("CIFAR"));
+    let comparison = &page[page.find("id=\"comparison\"").unwrap()..];
+    let comparison = &comparison[..comparison.find("</section>").unwrap()];
+    assert!(!comparison.contains("paper") && !comparison.contains("CIFAR"), "{comparison}");
+    assert!(comparison.contains("ResilienceCNN · shapes10"));
+    let joined = html(&[run(), fallback()]).unwrap();
+    assert!(joined.contains("ResilienceCNN (run 1) · CIFAR-10"));
+    assert!(joined.contains("custom AI Resilience model · CIFAR-10"));
+}
+
+/// Would catch a CIFAR-10 that was altered under the name of the real one, or beside the figures
+/// of the paper.
+#[test]
+fn altered_data_is_in_the_title() {
+    let mut run = run();
+    for model in &mut run.summary.models {
+        "cifar10-altered".clone_into(&mut model.dataset.name);
+    }
+    let page = html(&[run]).unwrap();
+    assert!(page.contains("<title>Adversarial robustness on altered CIFAR-10</title>"));
+    assert!(!page.contains("id=\"paper\"") && !page.contains("the paper’s"));
+}
+
+/// Would catch a run that was broken off being shown as if it were whole.
+#[test]
+fn unfinished_runs_say_so() {
+    let mut broken = run();
+    broken.summary.finished = false;
+    let runs = [run(), broken];
+    let page = html(&runs).unwrap();
+    assert!(page.contains("<title>Adversarial robustness on CIFAR-10 (incomplete)</title>"));
+    assert!(page.contains("was broken off: models and attacks"));
+    let text = terminal(&runs, None).unwrap();
+    assert!(text.contains("CIFAR-10 (incomplete)\n") && text.contains("NOTICE: The run started"));
+    assert!(markdown(&runs).unwrap().starts_with("## Adversarial robustness on CIFAR-10 (incom"));
+    assert!(!html(&runs[..1]).unwrap().contains("(incomplete)"));
+}
+
+/// Would catch one seed being claimed where several were trained, and runs of one seed counted
+/// twice.
+#[test]
+fn seeds_are_counted_over_all_runs() {
+    let mut other = run();
+    other.summary.models[0].training.as_mut().unwrap().seed = 1;
+    assert!(html(&[run(), run()]).unwrap().contains("trained here: one seed of fgsm-joint"));
+    assert!(html(&[run(), other]).unwrap().contains("trained here: 2 seeds of fgsm-joint"));
 }
 
 /// Would catch runs that hide each other when joined.
@@ -237,10 +320,14 @@ fn page_is_written_whole() {
 }
 
 /// Writes a page to look at: `RESILIENCE_PREVIEW=page.html cargo test -p resilience-core preview
-/// -- --ignored`.
+/// -- --ignored`, of a real run where `RESILIENCE_PREVIEW_RUN` is its folder.
 #[test]
 #[ignore = "writes a page for the eye"]
 fn preview() {
     let path = std::env::var_os("RESILIENCE_PREVIEW").expect("RESILIENCE_PREVIEW=page.html");
-    write_html(&[run()], Path::new(&path)).unwrap();
+    let run = match std::env::var_os("RESILIENCE_PREVIEW_RUN") {
+        Some(dir) => Run::from_store(&RunStore::open(Path::new(&dir)).unwrap()).unwrap(),
+        None => run(),
+    };
+    write_html(&[run], Path::new(&path)).unwrap();
 }

@@ -2,7 +2,8 @@
 
 use super::{Exhibit, ReportError, Run, words};
 use crate::paper;
-use crate::summary::{AttackSummary, ModelSummary};
+use crate::record::LabelSource;
+use crate::summary::{AttackSummary, Correct, ModelSummary, Summary};
 
 /// What the parts of the page are made from.
 pub struct View<'a> {
@@ -58,32 +59,73 @@ impl<'a> View<'a> {
     }
 
     /// What must be read before any figure, each once.
-    pub fn notices(&self) -> Vec<&'a str> {
-        let mut notices = Vec::new();
-        for notice in self.runs.iter().flat_map(|run| &run.summary.run.notices) {
-            if !notices.contains(&notice.as_str()) {
-                notices.push(notice.as_str());
+    pub fn notices(&self) -> Vec<String> {
+        let mut notices: Vec<String> = Vec::new();
+        for run in self.runs {
+            let unfinished = (!run.summary.finished).then(|| broken_off(&run.summary));
+            for notice in unfinished.into_iter().chain(run.summary.run.notices.iter().cloned()) {
+                if !notices.contains(&notice) {
+                    notices.push(notice);
+                }
             }
         }
         notices
     }
 
-    /// The page's title, which names every data set.
+    /// The page's title, which names every data set, and says where a run was broken off.
     pub fn title(&self) -> String {
-        format!("Adversarial robustness on {}", words::listed(&self.datasets))
+        let all = self.runs.iter().all(|run| run.summary.finished);
+        let mark = if all { "" } else { " (incomplete)" };
+        format!("Adversarial robustness on {}{mark}", words::listed(&self.datasets))
+    }
+
+    /// Whether a figure must say what it is on: more than one data set stands on the page, the
+    /// paper's among them.
+    pub fn names_datasets(&self) -> bool {
+        self.datasets.len() > 1 || self.with_paper
+    }
+
+    /// Whether any of our figures are on the paper's data set, without which its figures have
+    /// nothing to be drawn beside.
+    pub fn on_papers_data(&self) -> bool {
+        self.subjects.iter().any(|subject| subject.model.dataset.name == paper::DATASET)
     }
 }
 
-/// An attack in words: `FGSM, linf eps 0.1, true labels`.
+fn broken_off(summary: &Summary) -> String {
+    format!(
+        "The run started {} was broken off: models and attacks that it planned are missing. Run the \
+         command again for all of them.",
+        summary.run.started
+    )
+}
+
+/// An attack in words: `FGSM, linf 0.1, true labels`.
 pub fn attack_words(attack: &AttackSummary) -> String {
-    let (id, labels) = (words::attack(&attack.id), words::labels(attack.labels));
-    format!("{id}, {} eps {}, {labels}", attack.norm, attack.eps_text)
+    format!("{}, {}", threat_words(attack), words::labels(attack.labels))
+}
+
+/// An attack without its labels: `FGSM, linf 0.1`.
+pub fn threat_words(attack: &AttackSummary) -> String {
+    words::threat(&attack.id, attack.norm, &attack.eps_text)
+}
+
+/// Images that are right when clean and right when attacked, of all.
+pub fn kept(attack: &AttackSummary) -> Correct {
+    let correct = attack.adversarial.correct.saturating_sub(attack.paired.gained);
+    Correct::of(correct, attack.adversarial.n)
 }
 
 /// Clean accuracy on the images that were attacked, which may be fewer than all.
 pub fn clean_rate(attack: &AttackSummary) -> f64 {
     let clean = attack.adversarial.correct + attack.paired.lost - attack.paired.gained;
     clean as f64 / attack.adversarial.n as f64
+}
+
+/// Whether a model scores higher on examples made with true labels than on clean images, by more
+/// than chance explains.
+pub fn leaks(model: &ModelSummary) -> bool {
+    model.attacks.iter().any(|a| a.labels == LabelSource::True && a.paired.gains())
 }
 
 /// Whether FGSM was run, whose limits must then be said.

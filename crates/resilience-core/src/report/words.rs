@@ -2,6 +2,7 @@
 
 use crate::record::LabelSource;
 use crate::summary::DatasetSummary;
+use crate::threat::Norm;
 
 /// A share as per cent with two decimals, without the sign: `85.57`.
 pub fn percent(rate: f64) -> String {
@@ -30,6 +31,7 @@ pub fn count(n: u64) -> String {
 pub fn dataset(name: &str) -> &str {
     match name {
         "cifar10" => "CIFAR-10",
+        "cifar10-altered" => "altered CIFAR-10",
         other => other,
     }
 }
@@ -42,6 +44,11 @@ pub fn images(dataset: &DatasetSummary) -> String {
 /// An attack's name: `FGSM`.
 pub fn attack(id: &str) -> String {
     id.to_uppercase()
+}
+
+/// An attack with its norm and radius: `FGSM, linf 0.1`.
+pub fn threat(id: &str, norm: Norm, eps_text: &str) -> String {
+    format!("{}, {norm}\u{a0}{eps_text}", attack(id))
 }
 
 /// Whose labels were attacked: `true labels`.

@@ -17,8 +17,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use self::error::StoreError;
+use crate::format::atomic;
 use crate::record::Provenance;
-use crate::temporary;
 
 /// Name of the file in a run's folder.
 pub const FILE: &str = "run.sqlite";
@@ -159,7 +159,7 @@ fn prepared(
     let provenance = to_json("the provenance", provenance)?;
     let plan = to_json("the plan", plan)?;
     fs::create_dir_all(dir).map_err(|error| StoreError::io(dir, error))?;
-    let file = temporary::in_folder(dir).map_err(|error| StoreError::io(path, error))?;
+    let file = atomic::temporary_in(dir).map_err(|error| StoreError::io(path, error))?;
     fill(file.path(), &provenance, &plan).map_err(|error| StoreError::sqlite(path, error))?;
     Ok(file)
 }

@@ -16,6 +16,12 @@ impl RunStore {
         self.parse_json("the plan", &self.run_column("plan")?)
     }
 
+    /// Whether everything that was planned is in the file ([`RunStore::finish`]).
+    pub fn finished(&self) -> Result<bool, StoreError> {
+        let rows = self.rows("SELECT finished FROM run", [], |row| row.get(0))?;
+        rows.last().copied().ok_or_else(|| self.damaged("the table 'run' is empty"))
+    }
+
     /// The models, in the order in which they were added.
     pub fn models(&self) -> Result<Vec<(ModelId, ModelRecord)>, StoreError> {
         let sql = "SELECT id, record FROM model ORDER BY id";

@@ -2,7 +2,8 @@
 CREATE TABLE run (
     id INTEGER PRIMARY KEY CHECK (id = 1),
     provenance TEXT NOT NULL,  -- record::Provenance as JSON
-    plan TEXT NOT NULL         -- the resolved plan as JSON
+    plan TEXT NOT NULL,        -- the resolved plan as JSON
+    finished INTEGER NOT NULL DEFAULT 0 CHECK (finished IN (0, 1))  -- 1: all of the plan is here
 ) STRICT;
 
 CREATE TABLE model (

@@ -10,6 +10,22 @@ fn new(dir: &Path) -> RunStore {
     RunStore::create(dir, &testdata::provenance(), &serde_json::json!({"epochs": 5})).unwrap()
 }
 
+/// Would catch a run that was broken off being taken for a complete one, or the mark being lost.
+#[test]
+fn only_a_finished_run_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = new(dir.path());
+    let (record, clean) = testdata::model("resnet32", 5);
+    store.add_model(&record, &clean).unwrap();
+    assert!(!store.finished().unwrap());
+    store.finish().unwrap();
+    drop(store);
+    assert!(RunStore::open(dir.path()).unwrap().finished().unwrap());
+    let store =
+        RunStore::replace(dir.path(), &testdata::provenance(), &serde_json::Value::Null).unwrap();
+    assert!(!store.finished().unwrap(), "another run takes the place");
+}
+
 /// Would catch a value that is written or read in another place, order or precision.
 #[test]
 fn everything_reads_back_as_written() {

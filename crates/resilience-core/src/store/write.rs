@@ -82,6 +82,14 @@ impl RunStore {
         })
     }
 
+    /// Marks the run as complete: everything that was planned is in the file. A run without this
+    /// mark was broken off, or is still under way.
+    pub fn finish(&mut self) -> Result<(), StoreError> {
+        self.in_transaction(|transaction| {
+            transaction.execute("UPDATE run SET finished = 1", []).map(|_| ())
+        })
+    }
+
     fn in_transaction<T>(
         &mut self,
         work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,

@@ -48,11 +48,13 @@ pub fn from_store(store: &RunStore) -> Result<Summary, SummaryError> {
     if models.is_empty() {
         return Err(SummaryError::Empty { path: store.path().to_owned() });
     }
-    Ok(Summary { schema: SCHEMA, tool: run.tool.clone(), run, models })
+    let finished = store.finished()?;
+    Ok(Summary { schema: SCHEMA, tool: run.tool.clone(), run, finished, models })
 }
 
-/// The moves are a square of so many classes; a damaged number must not ask for all memory.
-const MOST_CLASS: u32 = 9_999;
+/// The moves are a square of so many classes, so that a damaged number must not ask for all
+/// memory: a thousand classes, as `ImageNet` has, take 8 MB for each attack.
+const MOST_CLASS: u32 = 999;
 
 fn check_classes(
     store: &RunStore,

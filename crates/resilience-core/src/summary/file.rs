@@ -1,14 +1,14 @@
 //! `summary.json`: written whole or not at all, read strictly.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
 use super::{SCHEMA, Summary};
+use crate::format::atomic::{self, AtomicError};
 use crate::store::StoreError;
-use crate::temporary;
 
 /// A summary that cannot be counted, written or read.
 #[derive(Debug, thiserror::Error)]
@@ -67,9 +67,12 @@ pub enum SummaryError {
         /// What was expected where, with line and column.
         source: serde_json::Error,
     },
-    /// The file system.
-    #[error("'{path}': {source}")]
-    Io {
+    /// The file cannot be written.
+    #[error(transparent)]
+    Write(#[from] AtomicError),
+    /// The file cannot be read.
+    #[error("cannot read {path}: {source}")]
+    Read {
         /// The file.
         path: PathBuf,
         /// The system's word on it.
@@ -86,21 +89,16 @@ struct Version {
 impl Summary {
     /// Writes the file whole or not at all: an interrupted write leaves the old file or none.
     pub fn write(&self, path: &Path) -> Result<(), SummaryError> {
-        let io = |source| SummaryError::Io { path: path.to_owned(), source };
         let mut json = serde_json::to_vec_pretty(self)
             .map_err(|source| SummaryError::Format { path: path.to_owned(), source })?;
         json.push(b'\n');
-        let mut file = temporary::beside(path).map_err(io)?;
-        file.write_all(&json).map_err(io)?;
-        file.as_file().sync_all().map_err(io)?;
-        file.persist(path).map_err(|error| io(error.error))?;
-        Ok(())
+        Ok(atomic::write(path, &json)?)
     }
 
     /// Reads the file; a field too many or too few, or another version, is an error.
     pub fn read(path: &Path) -> Result<Self, SummaryError> {
-        let json =
-            fs::read(path).map_err(|source| SummaryError::Io { path: path.to_owned(), source })?;
+        let json = fs::read(path)
+            .map_err(|source| SummaryError::Read { path: path.to_owned(), source })?;
         let format = |source| SummaryError::Format { path: path.to_owned(), source };
         let Version { schema } = serde_json::from_slice(&json).map_err(format)?;
         if schema != u64::from(SCHEMA) {

@@ -249,9 +249,14 @@ impl Loader<'_> {
     fn finish(self, path: &Path) -> Result<Images, DatasetError> {
         if !self.foreign.is_empty() {
             official::check_balance(path, self.split, &self.labels)?;
-            self.observer.event(Event::Notice(official::notice(&self.foreign)));
         }
-        Ok(Images::new(&SPEC, self.split, self.pixels, self.labels))
+        let images = Images::new(&SPEC, self.split, self.pixels, self.labels);
+        if self.foreign.is_empty() {
+            return Ok(images);
+        }
+        let notice = official::notice(&self.foreign);
+        self.observer.event(Event::Notice(notice.clone()));
+        Ok(images.altered(notice))
     }
 }
 

@@ -39,12 +39,9 @@ pub fn parse(
     }
     for (index, (&element, label)) in elements.iter().zip(labels.iter_mut()).enumerate() {
         let value = tree.count(element).and_then(|value| u8::try_from(value).ok());
-        *label = value.filter(|&value| value < CLASSES).ok_or_else(|| DatasetError::Record {
-            path: path.to_owned(),
-            record: index,
-            offset: 0,
-            expected: "a label from 0 to 9".to_owned(),
-            found: tree.describe(element),
+        *label = value.filter(|&value| value < CLASSES).ok_or_else(|| {
+            let expected = format!("from 0 to {}", CLASSES - 1);
+            content(&format!("label of image {index}"), expected, tree.describe(element))
         })?;
     }
     let array = NumpyBytes::read(&tree, data)
@@ -184,7 +181,8 @@ mod tests {
         assert!(error.contains("expected 'testing batch 1 of 1'"), "{error}");
         assert!(read(&bytes, "data_batch_4", 3).is_err());
         let error = read(&python2(2, 10, "testing batch 1 of 1", false), "test_batch", 2);
-        assert!(matches!(error, Err(DatasetError::Record { record: 0, .. })));
+        let error = error.unwrap_err().to_string();
+        assert!(error.starts_with("b: label of image 0: expected from 0 to 9, found"), "{error}");
     }
 
     /// Would catch a batch that is cut short, or damaged near its start, being read or panicked on.

@@ -77,6 +77,16 @@ fn portal(stream: &mut TcpStream, _: Option<usize>) {
     send(stream, "200 OK", "Content-Length: 14\r\n", b"<html>log in</");
 }
 
+fn endless_portal(stream: &mut TcpStream, _: Option<usize>) {
+    send(stream, "200 OK", "", b"<html>log in</html> and so on and on");
+}
+
+fn hung(stream: &mut TcpStream, range: Option<usize>) {
+    half(stream, range);
+    // Held open until the other side gives up.
+    let _ = stream.read(&mut [0]);
+}
+
 /// Downloads into a folder that is made on the way, where `part` lies already.
 fn download(url: &str, part: &[u8]) -> (Result<(), DownloadError>, Option<Vec<u8>>, bool) {
     let folder = tempfile::tempdir().unwrap();
@@ -119,6 +129,30 @@ fn resumed_after_a_break() {
     assert_eq!((told.recv().unwrap(), told.recv().unwrap()), (None, Some(12)));
 }
 
+/// Would catch a server that falls silent holding the download for ever.
+#[test]
+fn resumed_after_a_silence() {
+    let (url, told) = serve(vec![hung, ranged]);
+    let (result, content, _) = download(&url, b"");
+    result.unwrap();
+    assert_eq!(content.as_deref(), Some(CONTENT));
+    assert_eq!((told.recv().unwrap(), told.recv().unwrap()), (None, Some(12)));
+}
+
+/// Would catch a part that is another file's making the download impossible.
+#[test]
+fn foreign_part() {
+    let (url, told) = serve(vec![ranged, whole]);
+    let (result, content, part) = download(&url, b"<html>log in</html>");
+    result.unwrap();
+    assert_eq!((content.as_deref(), part), (Some(CONTENT), false));
+    assert_eq!((told.recv().unwrap(), told.recv().unwrap()), (Some(19), None));
+    let (url, _told) = serve(vec![ranged, damaged]);
+    let (result, content, part) = download(&url, b"<html>log in</html>");
+    assert!(matches!(result, Err(DownloadError::Checksum { .. })), "{result:?}");
+    assert_eq!((content, part), (None, false));
+}
+
 /// Would catch the whole file being appended to the part by a server that knows no ranges.
 #[test]
 fn server_without_ranges() {
@@ -147,7 +181,10 @@ fn unreachable() {
     };
     let (missing, _told) = serve(vec![nowhere]);
     let (stranger, _also) = serve(vec![portal]);
-    for url in [refused.as_str(), &missing, &stranger, "http://no-such-host.invalid/archive"] {
+    let (endless, _too) = serve(vec![endless_portal]);
+    for url in
+        [refused.as_str(), &missing, &stranger, &endless, "http://no-such-host.invalid/archive"]
+    {
         let (result, content, part) = download(url, b"");
         assert!(matches!(result, Err(DownloadError::Unreachable { .. })), "{url}: {result:?}");
         assert_eq!((content, part), (None, false));

@@ -84,6 +84,46 @@ fn the_nearest_mean_image_says_little() {
     assert!(correct < 300 * 6 / 10, "{correct} of 300");
 }
 
+/// Would catch a data set on which networks have nothing to learn that a linear model does not:
+/// softmax regression, fitted by plain gradient descent well beyond chance, stays under 60 %.
+#[test]
+fn a_linear_classifier_is_not_enough() {
+    let scaled = |images: &Images| -> Vec<f32> {
+        images.pixels().iter().map(|&pixel| f32::from(pixel) / 127.5 - 1.0).collect()
+    };
+    let (train, test) = (first(Split::Train, 500), first(Split::Test, 300));
+    let (seen, unseen) = (scaled(&train), scaled(&test));
+    let mut weights = vec![[0.0_f32; scene::BYTES]; 10];
+    let scores = |weights: &[[f32; scene::BYTES]], image: &[f32]| -> Vec<f32> {
+        let dot = |row: &[f32; scene::BYTES]| row.iter().zip(image).map(|(w, x)| w * x).sum();
+        weights.iter().map(dot).collect()
+    };
+    for _ in 0..120 {
+        let mut step = vec![[0.0_f32; scene::BYTES]; 10];
+        for (image, &label) in seen.chunks_exact(scene::BYTES).zip(train.labels()) {
+            let scores = scores(&weights, image);
+            let most = scores.iter().copied().fold(f32::MIN, f32::max);
+            let sum: f32 = scores.iter().map(|score| (score - most).exp()).sum();
+            for (class, row) in step.iter_mut().enumerate() {
+                let right = f32::from(u8::from(class == usize::from(label)));
+                let slope = 0.02 * (right - (scores[class] - most).exp() / sum) / 500.0;
+                row.iter_mut().zip(image).for_each(|(sum, x)| *sum += slope * x);
+            }
+        }
+        for (row, step) in weights.iter_mut().zip(&step) {
+            row.iter_mut().zip(step).for_each(|(weight, step)| *weight += step);
+        }
+    }
+    let correct = |pixels: &[f32], labels: &[u8]| {
+        let images = pixels.chunks_exact(scene::BYTES).zip(labels);
+        let best = |scores: Vec<f32>| (0..10).max_by(|&a, &b| scores[a].total_cmp(&scores[b]));
+        images.filter(|(x, l)| best(scores(&weights, x)) == Some(usize::from(**l))).count()
+    };
+    let (fitted, found) = (correct(&seen, train.labels()), correct(&unseen, test.labels()));
+    assert!(fitted > 250, "not fitted: {fitted} of 500");
+    assert!(found < 300 * 6 / 10, "{found} of 300");
+}
+
 /// Would catch a registry entry that `--data shapes10` cannot load, or loads short.
 #[test]
 fn the_registry_gives_it() {

@@ -6,8 +6,9 @@ use plotters::style::text_anchor::{HPos, VPos};
 
 use crate::paper;
 use crate::report::plot::{self, Canvas, Caption, NARROW, colour, font, px};
-use crate::report::view::View;
+use crate::report::view::{View, threat_words};
 use crate::report::{ReportError, words};
+use crate::summary::AttackSummary;
 
 const TITLE_HEIGHT: f64 = 34.0;
 const ROW_HEIGHT: f64 = 23.0;
@@ -45,7 +46,8 @@ impl Bar {
 /// The bar chart, with its data behind it.
 pub fn part(view: &View<'_>) -> Result<String, ReportError> {
     let mut groups = our_groups(view);
-    if view.with_paper {
+    let with_paper = view.with_paper && view.on_papers_data();
+    if with_paper {
         groups.extend(paper_groups());
     }
     let rows: usize = groups.iter().map(|group| group.bars.len()).sum();
@@ -59,7 +61,7 @@ pub fn part(view: &View<'_>) -> Result<String, ReportError> {
         description: &description.collect::<Vec<_>>().join("; "),
     };
     let plot = plot::both(&caption, |_| height, |canvas, width| draw(canvas, width, &groups))?;
-    Ok(BarsTemplate { plot, groups, with_paper: view.with_paper }.render()?)
+    Ok(BarsTemplate { plot, groups, with_paper }.render()?)
 }
 
 fn our_groups(view: &View<'_>) -> Vec<Group> {
@@ -74,25 +76,27 @@ fn our_groups(view: &View<'_>) -> Vec<Group> {
             text: words::percent(rate),
         };
         let mut bars = vec![bar("clean accuracy", "clean", "clean", clean.rate, clean.ci95)];
-        let several = |labels| {
-            subject.model.attacks.iter().filter(|other| other.labels == labels).count() > 1
-        };
+        let threats =
+            |attack: &AttackSummary| (attack.id.clone(), attack.norm, attack.eps.to_bits());
+        let first = subject.model.attacks.first().map(threats);
+        let several = subject.model.attacks.iter().any(|other| Some(threats(other)) != first);
         for attack in &subject.model.attacks {
             let labels = words::labels(attack.labels);
             let mut which = attack.labels.name().to_owned();
-            if several(attack.labels) {
-                which = format!("{which}, {}", attack.eps_text);
+            if several {
+                which = format!("{which}, {} {}", attack.norm, attack.eps_text);
             }
+            let threat = threat_words(attack);
             let (adversarial, robustness) = (attack.adversarial, attack.robustness);
             bars.push(bar(
-                &format!("adversarial accuracy, {labels}, eps {}", attack.eps_text),
+                &format!("adversarial accuracy, {threat}, {labels}"),
                 &format!("adversarial, {which}"),
                 "adversarial",
                 adversarial.rate,
                 adversarial.ci95,
             ));
             bars.push(bar(
-                &format!("robustness score, {labels}, eps {}", attack.eps_text),
+                &format!("robustness score, {threat}, {labels}"),
                 &format!("robustness, {which}"),
                 "robustness",
                 robustness.rate,
@@ -102,7 +106,11 @@ fn our_groups(view: &View<'_>) -> Vec<Group> {
         bars.sort_by_key(|bar| {
             ["clean", "adversarial", "robustness"].iter().position(|c| *c == bar.colour)
         });
-        Group { name: subject.name.clone(), bars }
+        let mut name = subject.name.clone();
+        if view.names_datasets() {
+            name = format!("{name} · {}", words::dataset(&subject.model.dataset.name));
+        }
+        Group { name, bars }
     });
     groups.collect()
 }
@@ -118,7 +126,7 @@ fn paper_groups() -> impl Iterator<Item = Group> {
             text: figure.percent.to_owned(),
         };
         Group {
-            name: format!("The paper’s, not ours: {}", model.name),
+            name: format!("The paper’s, not ours: {} · CIFAR-10", model.name),
             bars: vec![
                 bar("clean accuracy", model.clean),
                 bar("adversarial accuracy", model.adversarial),
@@ -145,12 +153,7 @@ fn draw(canvas: &Canvas<'_>, width: f64, groups: &[Group]) -> Result<(), ReportE
     }
     let mut top = 0.0;
     for group in groups {
-        let limit = (width / 7.4) as usize;
-        let name = if group.name.chars().count() > limit {
-            group.name.chars().take(limit - 1).chain(['…']).collect()
-        } else {
-            group.name.clone()
-        };
+        let name = shortened(&group.name, (width / 7.4) as usize);
         let baseline = px(top + TITLE_HEIGHT * 0.62);
         let style = font(13.5, colour("ink"), HPos::Left, VPos::Center);
         // A strip of the page's colour keeps the grid out of the name.
@@ -164,6 +167,18 @@ fn draw(canvas: &Canvas<'_>, width: f64, groups: &[Group]) -> Result<(), ReportE
         }
     }
     Ok(())
+}
+
+/// At most so many characters of a name; the data set at its end stays.
+fn shortened(name: &str, limit: usize) -> String {
+    let length = |text: &str| text.chars().count();
+    if length(name) <= limit {
+        return name.to_owned();
+    }
+    let data = name.rfind(" · ").map_or("", |at| &name[at..]);
+    let data = if length(data) + 1 < limit { data } else { "" };
+    let start: String = name.chars().take(limit.saturating_sub(length(data) + 1)).collect();
+    format!("{start}…{data}")
 }
 
 fn draw_bar(
@@ -193,4 +208,18 @@ fn draw_bar(
     let style = font(12.0, colour("ink"), HPos::Left, VPos::Center);
     let place = (end + px(6.0), middle);
     canvas.draw(&Text::new(bar.text.clone(), place, style)).map_err(plot::failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Would catch a phone's bars that do not say which data set they are on.
+    #[test]
+    fn the_data_set_is_not_cut_off() {
+        assert_eq!(shortened("ResNet-32 · CIFAR-10", 20), "ResNet-32 · CIFAR-10");
+        assert_eq!(shortened("ResNet-32 · CIFAR-10", 17), "ResNe… · CIFAR-10");
+        assert_eq!(shortened("ResNet-32 · CIFAR-10", 5), "ResN…");
+        assert_eq!(shortened("ResNet-32", 5), "ResN…");
+    }
 }

@@ -4,8 +4,9 @@ use askama::Template;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, VPos};
 
+use crate::record::LabelSource;
 use crate::report::plot::{self, Canvas, Caption, colour, font, px, series};
-use crate::report::view::View;
+use crate::report::view::{View, leaks};
 use crate::report::{ReportError, words};
 use crate::summary::{Correct, CurveSummary};
 
@@ -18,6 +19,9 @@ struct CurveTemplate {
 /// The curves in one norm, in which alone radii compare.
 struct Plot {
     norm: String,
+    /// Checksum and name of the images, of which accuracies alone compare.
+    sha256: String,
+    data: String,
     /// How many: the first of the split.
     images: String,
     svg: String,
@@ -29,9 +33,18 @@ struct Curve {
     attack: String,
     colour: String,
     points: Vec<(f64, Correct)>,
+    /// Whether the model scores higher on examples of this convention than on clean images.
+    leaks: bool,
 }
 
 impl Plot {
+    /// Names of the curves that show a model which leaks labels, in the convention that leaks.
+    fn leaking(&self) -> Option<String> {
+        let names = self.curves.iter().filter(|curve| curve.leaks).map(|curve| curve.name.clone());
+        let names: Vec<String> = names.collect();
+        (!names.is_empty()).then(|| words::listed(&names))
+    }
+
     /// The attack that all curves share, if they do.
     fn shared(&self) -> Option<&str> {
         let first = &self.curves.first()?.attack;
@@ -57,13 +70,24 @@ pub fn part(view: &View<'_>) -> Result<String, ReportError> {
             let attack =
                 format!("{}, {}", words::attack(&curve.attack), words::labels(curve.labels));
             let (_, colour) = series(place);
-            let ours = Curve { name, attack, colour, points: points(curve) };
-            match plots.iter_mut().find(|plot| plot.norm == norm && plot.images == images) {
-                Some(plot) => plot.curves.push(ours),
-                None => {
-                    plots.push(Plot { norm, images, svg: String::new(), curves: vec![ours] });
-                }
+            let leaks = curve.labels == LabelSource::True && leaks(subject.model);
+            let ours = Curve { name, attack, colour, points: points(curve), leaks };
+            let set = &subject.model.dataset;
+            let same = |plot: &&mut Plot| {
+                plot.norm == norm && plot.images == images && plot.sha256 == set.sha256
+            };
+            if let Some(plot) = plots.iter_mut().find(same) {
+                plot.curves.push(ours);
+                continue;
             }
+            plots.push(Plot {
+                norm,
+                sha256: set.sha256.clone(),
+                data: format!("{} {}", words::dataset(&set.name), set.split),
+                images,
+                svg: String::new(),
+                curves: vec![ours],
+            });
         }
     }
     if plots.is_empty() {
@@ -89,7 +113,7 @@ fn draw_both(place: usize, plot: &Plot) -> Result<String, ReportError> {
     });
     let caption = Caption {
         id: &format!("curve-{place}"),
-        title: &format!("Accuracy against eps in {}", plot.norm),
+        title: &format!("Accuracy on {} against eps in {}", plot.data, plot.norm),
         description: &described.collect::<Vec<_>>().join("; "),
     };
     let draw = |canvas: &Canvas<'_>, width: f64| draw(canvas, width, plot);

@@ -4,7 +4,7 @@ use askama::Template;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::record::Example;
+use crate::record::{Example, LabelSource};
 use crate::report::view::{Subject, View};
 use crate::report::{Exhibit, ReportError, words};
 
@@ -25,6 +25,8 @@ struct Room {
     first: bool,
     shown: Vec<Shown>,
     kept: usize,
+    /// Of those, as many are the same pixels as in the room of the other labels.
+    equal: usize,
 }
 
 struct Shown {
@@ -49,21 +51,19 @@ pub fn part(view: &View<'_>) -> Result<String, ReportError> {
     let mut rooms: Vec<Room> = Vec::new();
     for subject in &view.subjects {
         for exhibit in subject.exhibits {
-            let attack = format!(
-                "{}, {} eps {}, {}",
-                words::attack(&exhibit.attack.id),
-                exhibit.attack.norm,
-                exhibit.attack.eps_text,
-                words::labels(exhibit.attack.labels)
-            );
+            let record = &exhibit.attack;
+            let threat = words::threat(&record.id, record.norm, &record.eps_text);
+            let attack = format!("{threat}, {}", words::labels(record.labels));
             let name = subject.name.clone();
             if rooms.last().is_none_or(|room| (&room.name, &room.attack) != (&name, &attack)) {
                 let first = rooms.last().is_none_or(|room| room.name != name);
-                rooms.push(Room { name, attack, first, shown: Vec::new(), kept: 0 });
+                rooms.push(Room { name, attack, first, shown: Vec::new(), kept: 0, equal: 0 });
             }
             let Some(room) = rooms.last_mut() else { continue };
             room.kept += 1;
-            if room.shown.len() < MOST {
+            if is_repeated(exhibit, subject.exhibits) {
+                room.equal += 1;
+            } else if room.shown.len() < MOST {
                 room.shown.push(shown(subject, exhibit)?);
             }
         }
@@ -72,6 +72,21 @@ pub fn part(view: &View<'_>) -> Result<String, ReportError> {
         return Ok(String::new());
     }
     Ok(GalleryTemplate { rooms }.render()?)
+}
+
+/// Whether the same attack with true labels gave the same pixels, as it does on every image that
+/// was right when clean.
+fn is_repeated(exhibit: &Exhibit, all: &[Exhibit]) -> bool {
+    let (ours, index) = (&exhibit.attack, exhibit.example.index);
+    ours.labels == LabelSource::Predicted
+        && all.iter().any(|other| {
+            let theirs = &other.attack;
+            theirs.labels == LabelSource::True
+                && (&theirs.id, theirs.norm, &theirs.eps_text)
+                    == (&ours.id, ours.norm, &ours.eps_text)
+                && other.example.index == index
+                && other.example.adversarial == exhibit.example.adversarial
+        })
 }
 
 fn shown(subject: &Subject<'_>, exhibit: &Exhibit) -> Result<Shown, ReportError> {
@@ -97,7 +112,7 @@ fn shown(subject: &Subject<'_>, exhibit: &Exhibit) -> Result<Shown, ReportError>
         factor,
         clean: said(exhibit.clean),
         adversarial: said(exhibit.adversarial),
-        distance: format!("{:.4}", exhibit.distance),
+        distance: format!("{:.4} in {}", exhibit.distance, exhibit.attack.norm),
     })
 }
 

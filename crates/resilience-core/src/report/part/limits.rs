@@ -1,19 +1,35 @@
 //! What the numbers do not show.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use askama::Template;
 
-use crate::report::ReportError;
 use crate::report::view::{View, has_fgsm};
+use crate::report::{ReportError, words};
 
 #[derive(Template)]
 #[template(path = "report/limits.html")]
 struct LimitsTemplate {
     fgsm: bool,
-    trained_here: bool,
+    /// `one seed was`, where any model was trained here.
+    seeds: Option<String>,
 }
 
 /// The limits, those of FGSM where it was run.
 pub fn part(view: &View<'_>) -> Result<String, ReportError> {
-    let trained_here = view.subjects.iter().any(|subject| subject.model.training.is_some());
-    Ok(LimitsTemplate { fgsm: has_fgsm(view), trained_here }.render()?)
+    Ok(LimitsTemplate { fgsm: has_fgsm(view), seeds: seeds(view) }.render()?)
+}
+
+/// How many seeds each recipe was trained with, over all runs.
+fn seeds(view: &View<'_>) -> Option<String> {
+    let mut recipes: BTreeMap<&str, BTreeSet<u64>> = BTreeMap::new();
+    for training in view.subjects.iter().filter_map(|subject| subject.model.training.as_ref()) {
+        recipes.entry(&training.recipe).or_default().insert(training.seed);
+    }
+    let said = recipes.iter().map(|(recipe, seeds)| match seeds.len() {
+        1 => format!("one seed of {recipe}"),
+        n => format!("{n} seeds of {recipe}"),
+    });
+    let said: Vec<String> = said.collect();
+    (!said.is_empty()).then(|| words::listed(&said))
 }

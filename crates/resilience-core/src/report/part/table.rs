@@ -3,7 +3,7 @@
 use askama::Template;
 
 use crate::paper::{self, PaperFigure};
-use crate::report::view::{Subject, View};
+use crate::report::view::{Subject, View, threat_words};
 use crate::report::{ReportError, words};
 
 #[derive(Template)]
@@ -61,7 +61,7 @@ fn subject_rows(subject: &Subject<'_>) -> SubjectRows {
     let attacks = model.attacks.iter().map(|attack| {
         let (adversarial, robustness) = (attack.adversarial, attack.robustness);
         AttackRow {
-            attack: format!("{}, eps\u{a0}{}", words::attack(&attack.id), attack.eps_text),
+            attack: threat_words(attack),
             labels: words::labels(attack.labels),
             adversarial: figure(adversarial.rate, adversarial.ci95, adversarial.n),
             robustness: figure(robustness.rate, robustness.ci95, robustness.n),
