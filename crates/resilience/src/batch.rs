@@ -1,4 +1,4 @@
-//! Images and labels on their way into a model, checked once.
+//! Images and labels on their way into a model.
 
 use resilience_core::dataset::Images;
 use tch::{Kind, Tensor};

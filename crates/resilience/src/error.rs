@@ -30,7 +30,10 @@ pub enum EngineError {
         problems: String,
     },
     /// A weight is NaN or infinite.
-    #[error("weight '{name}' holds NaN or infinity; the file is damaged or training diverged")]
+    #[error(
+        "weight '{name}' holds NaN or infinity: its file is damaged, or training diverged; begin \
+         anew with a lower learning rate"
+    )]
     WeightNotFinite {
         /// Name in the state dict.
         name: String,
@@ -83,8 +86,8 @@ pub enum EngineError {
     },
     /// The training loss is no number any more.
     #[error(
-        "the loss is {loss} in epoch {epoch}, step {step}; training diverged: lower the learning \
-         rate, or resume from the last checkpoint with another one"
+        "the loss is {loss} in epoch {epoch}, step {step}; training diverged: begin anew \
+         with a lower learning rate"
     )]
     LossNotFinite {
         /// From 1.
@@ -96,8 +99,8 @@ pub enum EngineError {
     },
     /// A checkpoint belongs to another training run.
     #[error(
-        "checkpoint {path} belongs to another run: {difference}; give the same options as before, \
-         or leave out --resume to begin anew"
+        "checkpoint {path} cannot be gone on from: {difference}; give the same options as before, or \
+         leave out --resume to begin anew"
     )]
     Checkpoint {
         /// The file.

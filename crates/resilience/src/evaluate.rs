@@ -16,11 +16,11 @@ use crate::model::{Differentiable, Passes};
 /// Images computed at once, where nothing else is asked for.
 pub const CHUNK: usize = 250;
 
-/// A model to be evaluated: the reference decides, the search view is what attacks differentiate.
+/// A model to be evaluated.
 pub struct Model {
     /// What it is called in messages.
     pub name: String,
-    /// Gives every verdict, in f32 as the weights are.
+    /// Gives every verdict and every gradient, in f32 as the weights are.
     pub reference: Box<dyn Differentiable>,
 }
 
@@ -103,6 +103,7 @@ pub fn attack(
         };
         let start = Rows { images: batch.images.shallow_clone(), labels };
         let mut state = attack.start(start)?;
+        // The last candidate is the attack's answer, as in the libraries that it agrees with.
         let mut adversarial = batch.images.shallow_clone();
         for _ in 0..attack.steps() {
             adversarial = attack.step(&mut state, model.reference.as_ref())?.f_detach()?;

@@ -28,11 +28,12 @@ pub fn steepest_direction(norm: Norm, gradient: &Tensor) -> Result<Tensor, Engin
     Ok(match norm {
         Norm::Linf => gradient.f_sign()?,
         Norm::L2 => {
-            let flat = gradient.f_flatten(1, -1)?;
-            let length =
-                flat.f_square()?.f_sum_dim_intlist([1].as_slice(), true, None)?.f_sqrt()?;
-            let length = length.f_clamp_min(f64::from(f32::MIN_POSITIVE))?;
-            gradient.f_div(&length.f_view([-1, 1, 1, 1])?)?
+            // Scaled by its largest entry first, because the squares of small ones underflow.
+            let flat = gradient.f_flatten(1, -1)?; // [n, d]
+            let largest = flat.f_abs()?.f_amax([1], true)?;
+            let scaled = flat.f_div(&largest.f_clamp_min(f64::from(f32::MIN_POSITIVE))?)?;
+            let length = scaled.f_square()?.f_sum_dim_intlist([1].as_slice(), true, None)?;
+            scaled.f_div(&length.f_sqrt()?.f_clamp_min(1e-3)?)?.f_view_as(gradient)?
         }
         Norm::L1 => {
             let flat = gradient.f_flatten(1, -1)?; // [n, d]
@@ -100,6 +101,18 @@ mod tests {
         for norm in Norm::ALL {
             let direction = steepest_direction(norm, &zero).unwrap();
             assert!(f64::try_from(direction.abs().sum(Kind::Double)).unwrap() == 0.0, "{norm}");
+        }
+    }
+
+    /// Would catch squares that underflow: the direction does not depend on the gradient's scale.
+    #[test]
+    fn a_tiny_gradient_has_the_same_direction() {
+        let gradient = images(&[3.0, -4.0, 0.5]).to_kind(Kind::Float);
+        for norm in Norm::ALL {
+            let direction = steepest_direction(norm, &gradient).unwrap();
+            let tiny = steepest_direction(norm, &(&gradient * 1e-30)).unwrap();
+            let apart = f64::try_from((direction - tiny).abs().max()).unwrap();
+            assert!(apart < 1e-6, "{norm}: {apart}");
         }
     }
 

@@ -26,7 +26,7 @@ pub mod zoo;
 
 pub use error::EngineError;
 
-/// The version of libtorch that this program was built for.
+/// The version of libtorch that this program is built for; tch links no other.
 pub const LIBTORCH_VERSION: &str = "2.11.0";
 
 /// Sets how many threads libtorch computes with; call it before anything else.

@@ -5,7 +5,7 @@
 
 mod checkpoint;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use resilience_core::context::Context;
 use resilience_core::dataset::Images;
@@ -46,7 +46,7 @@ pub struct Plan {
 /// Where a training run keeps its state.
 #[derive(Clone, Debug)]
 pub struct Checkpoint {
-    /// The file, written after every epoch and removed by the caller when it is done with it.
+    /// The file, written after every epoch.
     pub path: PathBuf,
     /// Whether to go on from it, if it is there.
     pub resume: bool,
@@ -85,20 +85,43 @@ pub fn train(
     let mut optimiser = Adam::new(model.network().trainable(), plan.learning_rate)?;
     let identity = checkpoint::identity(model, images, plan);
     let mut epochs = match &plan.checkpoint {
-        Some(checkpoint) if checkpoint.resume && checkpoint.path.exists() => {
-            checkpoint::load(&checkpoint.path, &identity, model, &mut optimiser)?
+        Some(checkpoint) if checkpoint.resume => {
+            resume(context, &checkpoint.path, &identity, model, &mut optimiser)?
         }
         _ => Vec::new(),
     };
     for epoch in epochs.len() as u32 + 1..=plan.epochs {
         let record =
             run_epoch(context, model, images, plan, recipe.as_ref(), &mut optimiser, epoch)?;
+        // The last step of an epoch has no loss after it that would tell.
+        if let Some(name) = model.network().not_finite()? {
+            return Err(EngineError::WeightNotFinite { name: name.to_owned() });
+        }
         context.tell(Event::Epoch(record.clone()));
         epochs.push(record);
         if let Some(checkpoint) = &plan.checkpoint {
             checkpoint::save(&checkpoint.path, &identity, model, &optimiser, &epochs)?;
         }
     }
+    Ok(epochs)
+}
+
+/// Goes on from a checkpoint, and says so; where there is none, says that too.
+fn resume(
+    context: &mut Context,
+    path: &Path,
+    identity: &[(String, String)],
+    model: &Native,
+    optimiser: &mut Adam,
+) -> Result<Vec<EpochRecord>, EngineError> {
+    if !path.exists() {
+        let path = path.display();
+        context.tell(Event::Notice(format!("there is no {path} to resume: beginning anew")));
+        return Ok(Vec::new());
+    }
+    let epochs = checkpoint::load(path, identity, model, optimiser)?;
+    let (done, path) = (epochs.len(), path.display());
+    context.tell(Event::Notice(format!("resuming after epoch {done} of {path}")));
     Ok(epochs)
 }
 

@@ -48,6 +48,12 @@ impl Native {
         Ok(Self::new(network, Normalise::new(&mean, &std, Kind::Float)?))
     }
 
+    /// What happens to the pixels first.
+    #[must_use]
+    pub const fn normalise(&self) -> &Normalise {
+        &self.normalise
+    }
+
     /// The network inside.
     #[must_use]
     pub const fn network(&self) -> &Network {

@@ -9,6 +9,7 @@ use crate::error::EngineError;
 pub struct Normalise {
     mean: Tensor, // [c,1,1]
     std: Tensor,  // [c,1,1]
+    text: String,
     identity: bool,
 }
 
@@ -21,7 +22,14 @@ impl Normalise {
         // Exactly these values leave a pixel as it is.
         let is = |values: &[f64], one: f64| values.iter().all(|v| v.to_bits() == one.to_bits());
         let identity = is(mean, 0.0) && is(std, 1.0);
-        Ok(Self { mean: column(mean)?, std: column(std)?, identity })
+        let text = format!("mean {mean:?}, std {std:?}");
+        Ok(Self { mean: column(mean)?, std: column(std)?, text, identity })
+    }
+
+    /// Mean and standard deviation in words.
+    #[must_use]
+    pub fn describe(&self) -> &str {
+        &self.text
     }
 
     /// Pixels in [0, 1] -> what the network was trained on.

@@ -16,6 +16,9 @@ use crate::model::Native;
 use crate::optim::Adam;
 use crate::zoo::to_array;
 
+/// Version of the header that this program writes and reads.
+const VERSION: u32 = 1;
+
 /// Name of the array that holds [`Header`] as JSON text.
 const HEADER: &str = "resilience.checkpoint";
 
@@ -38,8 +41,10 @@ pub(super) fn identity(model: &Native, images: &Images, plan: &Plan) -> Vec<(Str
         ("architecture".to_owned(), model.network().architecture().id.to_owned()),
         ("data".to_owned(), format!("{} {}, {} images", data.name, data.split, data.n)),
         ("data sha256".to_owned(), data.sha256),
-        // The order of additions inside libtorch depends on it.
+        ("normalisation".to_owned(), model.normalise().describe().to_owned()),
+        // The order of additions inside libtorch depends on these.
         ("threads".to_owned(), crate::threads().to_string()),
+        ("libtorch".to_owned(), crate::LIBTORCH_VERSION.to_owned()),
     ]);
     identity
 }
@@ -53,7 +58,8 @@ pub(super) fn save(
     epochs: &[EpochRecord],
 ) -> Result<(), EngineError> {
     let (steps, tensors) = optimiser.state();
-    let header = Header { version: 1, identity: identity.to_vec(), steps, epochs: epochs.to_vec() };
+    let header =
+        Header { version: VERSION, identity: identity.to_vec(), steps, epochs: epochs.to_vec() };
     let header = serde_json::to_vec(&header).map_err(|error| damaged(path, &error.to_string()))?;
     let header = Array::new(vec![header.len()], ArrayData::U8(header));
     let mut state = model.network().state_dict()?;
@@ -77,6 +83,10 @@ pub(super) fn load(
     };
     let header: Header =
         serde_json::from_slice(header).map_err(|error| damaged(path, &error.to_string()))?;
+    if header.version != VERSION {
+        let found = header.version;
+        return Err(damaged(path, &format!("it is of version {found}, not {VERSION}")));
+    }
     let differing = identity.iter().zip(&header.identity).find(|(now, then)| now != then);
     if let Some(((name, now), (_, then))) = differing {
         return Err(damaged(path, &format!("its {name} is '{then}', now it is '{now}'")));

@@ -79,6 +79,17 @@ impl Network {
         Ok(())
     }
 
+    /// The name of a parameter or buffer that holds NaN or infinity.
+    pub fn not_finite(&self) -> Result<Option<&str>, EngineError> {
+        for parameter in &self.parameters {
+            let finite = parameter.tensor.f_isfinite()?.f_all()?.f_int64_value(&[])? != 0;
+            if !finite {
+                return Ok(Some(&parameter.name));
+            }
+        }
+        Ok(None)
+    }
+
     /// The values of all parameters and buffers, by name.
     pub fn state_dict(&self) -> Result<StateDict, EngineError> {
         self.parameters

@@ -137,6 +137,11 @@ fn a_checkpoint_of_another_run_is_refused() {
         let error = error.unwrap_err().to_string();
         assert!(error.contains(word) && error.contains("--resume"), "{error}");
     }
+    let normalised = Native::initial("resilience-cnn", 7, [0.5; 3], [0.5; 3]).unwrap();
+    let mut context = Context { observer: &mut Silent, clock: &Stopped };
+    let same = with_checkpoint(plan("standard", 1), &path, true);
+    let error = train::train(&mut context, &normalised, &images, &same).unwrap_err().to_string();
+    assert!(error.contains("normalisation"), "{error}");
     let fewer = load("shapes10", Split::Train, 64);
     let same = with_checkpoint(plan("standard", 1), &path, true);
     assert!(trained(&fewer, &same, &mut Silent).unwrap_err().to_string().contains("data"));
