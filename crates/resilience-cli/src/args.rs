@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use resilience::augment::Interpolation;
+use resilience_core::manifest::{Channels, MEAN, STD, channels};
 use resilience_core::record::LabelSource;
 use resilience_core::threat::{Eps, Norm};
 
@@ -57,8 +58,8 @@ pub struct DataArgs {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "Results go to DIR: report.html, summary.json, run.sqlite, \
-    resilience_model.pth (a state dict that torch.load reads) and .safetensors.\n\
+#[command(after_help = "Results go to DIR: report.html, summary.json, run.sqlite, and what \
+    `resilience train` writes for resilience_model.pth (a state dict that torch.load reads).\n\
     The known baselines are two CIFAR-10 ResNet-32 checkpoints; their files are looked for in \
     $RESILIENCE_MODELS, in a folder `models` beside the data, and in the cache folder. Where none \
     is found, a control is trained instead.")]
@@ -74,6 +75,10 @@ pub struct Reproduce {
     /// A model to compare with: a manifest (TOML), or the name of a known one; may be repeated.
     #[arg(long, value_name = "MODEL")]
     pub baseline: Vec<String>,
+    /// Train and evaluate on the first N images of each split only: a quick look, said so in the
+    /// report.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    pub n: Option<u64>,
     /// Go on from the last finished epoch of an interrupted run in the same folder.
     #[arg(long)]
     pub resume: bool,
@@ -149,22 +154,14 @@ pub struct Normalisation {
 impl Normalisation {
     /// Mean and standard deviation; 0 and 1 where none are given.
     pub fn values(&self) -> Result<([f64; 3], [f64; 3]), CliError> {
-        let three = |values: &Option<Vec<f64>>, default: f64, name: &str| match values {
+        let three = |values: &Option<Vec<f64>>, default: f64, name, rule: Channels| match values {
             None => Ok([default; 3]),
-            Some(values) => <[f64; 3]>::try_from(values.as_slice())
-                .ok()
-                .filter(|values| values.iter().all(|value| value.is_finite()))
-                .ok_or_else(|| {
-                    CliError::Usage(format!(
-                        "--{name} needs three numbers, one a channel, such as 0.5,0.5,0.5; found \
-                         {values:?}"
-                    ))
-                }),
+            Some(values) => channels(values, rule).ok_or_else(|| {
+                CliError::Usage(format!("--{name}: expected {}, found {values:?}", rule.expected))
+            }),
         };
-        let (mean, std) = (three(&self.mean, 0.0, "mean")?, three(&self.std, 1.0, "std")?);
-        if std.iter().any(|&value| value <= 0.0) {
-            return Err(CliError::Usage(format!("--std needs numbers above 0, found {std:?}")));
-        }
+        let mean = three(&self.mean, 0.0, "mean", MEAN)?;
+        let std = three(&self.std, 1.0, "std", STD)?;
         Ok((mean, std))
     }
 }
@@ -190,7 +187,8 @@ pub struct Eval {
     /// Norm of the perturbation.
     #[arg(long, default_value = "linf", ignore_case = true)]
     pub norm: Norm,
-    /// Radius, on the scale where pixels lie in [0, 1], such as 0.1 or 8/255; several for a curve.
+    /// Radius, on the scale where pixels lie in [0, 1], such as 0.1 or 8/255. Several,
+    /// separated by commas, give a curve; the last one is the result in the table.
     #[arg(long, default_value = "0.1", value_delimiter = ',')]
     pub eps: Vec<Eps>,
     /// Whose labels the attack pushes away from.

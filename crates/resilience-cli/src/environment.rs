@@ -25,7 +25,7 @@ impl Environment {
         Self {
             began: Instant::now(),
             started: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
-            command: env::args().map(|word| quoted(&word)).collect::<Vec<_>>().join(" "),
+            command: command_line(),
             machine: Machine {
                 cpu: processor(),
                 threads: resilience::threads(),
@@ -51,14 +51,15 @@ impl Environment {
         }
     }
 
-    /// Folders where weights that are not beside their manifest may lie.
-    pub fn model_folders() -> Vec<PathBuf> {
+    /// Folders where weights that are not beside their manifest may lie; `data` is the path of the
+    /// data, if it was given.
+    pub fn model_folders(data: Option<&str>) -> Vec<PathBuf> {
         let places = Places::of_user();
         let beside = |data: &PathBuf| {
             // `cifar10` and `cifar10/cifar-10-batches-bin` both have their models next to them.
             data.ancestors().skip(1).take(2).map(|folder| folder.join("models")).collect::<Vec<_>>()
         };
-        let data = places.data.as_ref().map(PathBuf::from);
+        let data = data.or(places.data.as_deref()).map(PathBuf::from);
         env::var_os("RESILIENCE_MODELS")
             .map(PathBuf::from)
             .into_iter()
@@ -72,6 +73,12 @@ impl Clock for Environment {
     fn seconds(&self) -> f64 {
         self.began.elapsed().as_secs_f64()
     }
+}
+
+/// The command line as it can be typed again, without the place of the program.
+fn command_line() -> String {
+    let words = env::args_os().skip(1).map(|word| quoted(&word.to_string_lossy()));
+    std::iter::once("resilience".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
 }
 
 /// A word of the command line, as a shell would need it.

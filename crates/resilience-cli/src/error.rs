@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use resilience::EngineError;
 use resilience_core::dataset::DatasetError;
+use resilience_core::dataset::download::DownloadError;
 use resilience_core::format::FormatError;
 use resilience_core::manifest::ManifestError;
 use resilience_core::report::ReportError;
@@ -66,6 +67,20 @@ pub enum CliError {
         /// Its shape and classes.
         found: String,
     },
+    /// A training record that cannot be read.
+    #[error("{path} is no training record: {reason}; move it away, or train again")]
+    TrainingFile {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// A run that ended before it was done.
+    #[error("{dir} holds a run that is not finished; its figures are not all there: run it again")]
+    Unfinished {
+        /// Its folder.
+        dir: PathBuf,
+    },
     /// A file or folder that the operating system refuses.
     #[error("cannot {doing} {path}: {source}; check that the folder exists and may be written")]
     Io {
@@ -86,12 +101,40 @@ impl CliError {
             | Self::Engine(
                 EngineError::UnknownName { .. } | EngineError::NormNotSupported { .. },
             ) => exit::USAGE,
-            Self::Engine(EngineError::Cancelled) => exit::INTERRUPTED,
-            Self::Engine(EngineError::OutsideThreat { .. } | EngineError::LossNotFinite { .. }) => {
+            Self::Engine(EngineError::Cancelled)
+            | Self::Dataset(
+                DatasetError::Cancelled(_)
+                | DatasetError::Download(DownloadError::Cancelled { .. }),
+            ) => exit::INTERRUPTED,
+            Self::Unfinished { .. }
+            | Self::Engine(EngineError::OutsideThreat { .. } | EngineError::LossNotFinite { .. }) => {
                 exit::INCOMPLETE
             }
-            Self::Io { .. } | Self::Dataset(DatasetError::Unreachable { .. }) => exit::ENVIRONMENT,
+            Self::Io { .. }
+            | Self::Store(
+                StoreError::ReadOnly { .. } | StoreError::Full { .. } | StoreError::Locked { .. },
+            )
+            | Self::Dataset(
+                DatasetError::Unreachable { .. }
+                | DatasetError::NoCache { .. }
+                | DatasetError::Download(_),
+            ) => exit::ENVIRONMENT,
+            error if refused_by_system(error) => exit::ENVIRONMENT,
             _ => exit::BAD_INPUT,
         }
     }
+}
+
+/// Whether the cause is that the machine has no room or gives no permission.
+fn refused_by_system(error: &CliError) -> bool {
+    use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem, StorageFull};
+    let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = source {
+        let kind = error.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+        if matches!(kind, Some(PermissionDenied | ReadOnlyFilesystem | StorageFull)) {
+            return true;
+        }
+        source = error.source();
+    }
+    false
 }

@@ -10,6 +10,7 @@ mod results;
 mod screen;
 
 use std::process::ExitCode;
+use std::sync::atomic::Ordering;
 
 use clap::Parser;
 
@@ -21,7 +22,16 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let environment = Environment::new(cli.threads);
     let mut screen = Screen::new();
-    screen.stop_on_ctrl_c();
+    // The first Ctrl-C asks the work to end at its next safe point, the second ends it at once.
+    let stop = screen.stop_flag();
+    let handler = ctrlc::set_handler(move || {
+        if stop.swap(true, Ordering::SeqCst) {
+            std::process::exit(i32::from(exit::INTERRUPTED));
+        }
+    });
+    if let Err(error) = handler {
+        screen.note(&format!("note: Ctrl-C ends the program at once ({error})"));
+    }
     match cmd::run(cli.command, &environment, &mut screen) {
         Ok(()) => ExitCode::from(exit::DONE),
         Err(error) => {

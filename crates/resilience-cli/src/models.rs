@@ -71,23 +71,28 @@ pub fn resolve(
     normalisation: &Normalisation,
 ) -> Result<Manifest, CliError> {
     let path = Path::new(model);
+    let says_itself = || {
+        if arch.is_none() && normalisation.mean.is_none() {
+            return Ok(());
+        }
+        Err(CliError::Usage(format!(
+            "{model} has a manifest, which says its architecture, mean and std itself; leave out \
+             --arch, --mean and --std"
+        )))
+    };
     if let Some((name, text)) = KNOWN.iter().find(|(name, _)| *name == model) {
+        says_itself()?;
         return Ok(Manifest::parse(Path::new(&format!("{name}.toml")), text)?);
     }
-    if !path.exists() {
+    if !path.exists() || path.is_dir() {
         return Err(CliError::Usage(format!(
-            "there is no model '{model}': expected a manifest (.toml), a weights file, or one of {}{}",
+            "'{model}' is no model: expected a manifest (.toml), a weights file, or one of {}{}",
             known().collect::<Vec<_>>().join(", "),
             did_you_mean(model, known())
         )));
     }
     if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("toml")) {
-        if arch.is_some() || normalisation.mean.is_some() {
-            return Err(CliError::Usage(format!(
-                "{model} is a manifest, which says its architecture, mean and std itself; leave \
-                 out --arch, --mean and --std"
-            )));
-        }
+        says_itself()?;
         return Ok(Manifest::read(path)?);
     }
     let Some(arch) = arch else {
@@ -106,17 +111,21 @@ pub fn resolve(
         std,
         source: "weights file given on the command line".to_owned(),
         license: None,
+        dataset: None,
         notes: None,
     })
 }
 
-/// Where a manifest's weights lie: beside it, else in one of the folders for models.
-pub fn locate(manifest: &Manifest) -> Result<PathBuf, CliError> {
+/// Where a manifest's weights lie: beside it, else in one of the folders for models, among them the
+/// one beside `data`. Elsewhere than beside it they are taken only where the manifest has their
+/// checksum: a file of the same name may be another.
+pub fn locate(manifest: &Manifest, data: Option<&str>) -> Result<PathBuf, CliError> {
     if manifest.file.is_file() {
         return Ok(manifest.file.clone());
     }
     let name = manifest.file.file_name().unwrap_or(manifest.file.as_os_str());
-    let folders = Environment::model_folders();
+    let known = manifest.sha256.is_some();
+    let folders = if known { Environment::model_folders(data) } else { Vec::new() };
     folders.iter().map(|folder| folder.join(name)).find(|file| file.is_file()).ok_or_else(|| {
         let mut searched = vec![manifest.file.parent().unwrap_or(Path::new(".")).to_owned()];
         searched.extend(folders.iter().cloned());
@@ -140,8 +149,8 @@ pub fn locate(manifest: &Manifest) -> Result<PathBuf, CliError> {
 }
 
 /// Reads the weights and puts the model together.
-pub fn load(mut manifest: Manifest) -> Result<Loaded, CliError> {
-    manifest.file = locate(&manifest)?;
+pub fn load(mut manifest: Manifest, data: Option<&str>) -> Result<Loaded, CliError> {
+    manifest.file = locate(&manifest, data)?;
     let (state, sha256) = manifest.load()?;
     let training = crate::cmd::train::training_beside(&manifest.file, &sha256)?;
     assemble(manifest, &state, sha256, training)
@@ -161,16 +170,23 @@ pub fn assemble(
     Ok(Loaded { model, describe })
 }
 
-/// Whether a model of that architecture can answer for these images.
-pub fn check_fit(architecture: &str, images: &Images) -> Result<(), CliError> {
+/// Whether a model can answer for these images: their shape, their classes, and the data set where
+/// the manifest names one.
+pub fn check_fit(
+    architecture: &str,
+    dataset: Option<&str>,
+    images: &Images,
+) -> Result<(), CliError> {
     let spec = zoo::find(architecture)?;
     let (classes, shape) = (images.classes().len(), images.shape());
-    if shape.map(|side| side as i64) == spec.input && classes as i64 == spec.classes {
+    let fits = shape.map(|side| side as i64) == spec.input && classes as i64 == spec.classes;
+    if fits && dataset.is_none_or(|name| name == images.name()) {
         return Ok(());
     }
+    let of = dataset.map(|name| format!(" of {name}")).unwrap_or_default();
     Err(CliError::Mismatch {
         model: spec.title.to_owned(),
-        expected: format!("images of shape {:?} and {} classes", spec.input, spec.classes),
+        expected: format!("images{of} of shape {:?} and {} classes", spec.input, spec.classes),
         dataset: images.name().to_owned(),
         found: format!("images of shape {shape:?} and {classes} classes"),
     })

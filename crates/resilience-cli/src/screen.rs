@@ -1,9 +1,7 @@
 //! The terminal: the only file that prints.
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the file that prints")]
-
 use std::error::Error;
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -12,7 +10,6 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use resilience_core::event::{Event, Observer, Unit};
 
 use crate::error::CliError;
-use crate::exit;
 
 /// Shows progress and results to the user, and takes Ctrl-C.
 pub struct Screen {
@@ -27,27 +24,19 @@ impl Screen {
         Self { bar: None, task: String::new(), stop: Arc::default() }
     }
 
-    /// The first Ctrl-C asks the work to end at its next safe point, the second ends it at once.
-    pub fn stop_on_ctrl_c(&mut self) {
-        let stop = Arc::clone(&self.stop);
-        let handler = ctrlc::set_handler(move || {
-            if stop.swap(true, Ordering::SeqCst) {
-                std::process::exit(i32::from(exit::INTERRUPTED));
-            }
-        });
-        if let Err(error) = handler {
-            self.note(&format!("note: Ctrl-C ends the program at once ({error})"));
-        }
+    /// What to set for work to end at its next safe point.
+    pub fn stop_flag(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.stop)
     }
 
     /// Prints a result.
     pub fn print(&self, text: &str) {
-        self.above_the_bar(|| println!("{text}"));
+        self.above_the_bar(|| line(&mut std::io::stdout(), text));
     }
 
     /// Prints something to know, apart from results.
     pub fn note(&self, text: &str) {
-        self.above_the_bar(|| eprintln!("{text}"));
+        self.above_the_bar(|| line(&mut std::io::stderr(), text));
     }
 
     /// Prints what must be known before any figure, so that it cannot be missed.
@@ -59,13 +48,13 @@ impl Screen {
     /// Prints an error with its causes.
     pub fn error(&mut self, error: &CliError) {
         self.clear();
-        eprintln!("error: {error}");
+        self.note(&format!("error: {error}"));
         let mut said = error.to_string();
         let mut source = error.source();
         while let Some(cause) = source {
             let text = cause.to_string();
             if !said.contains(&text) {
-                eprintln!("  because {text}");
+                self.note(&format!("  because {text}"));
             }
             said.push_str(&text);
             source = cause.source();
@@ -131,6 +120,11 @@ impl Observer for Screen {
     fn cancelled(&self) -> bool {
         self.stop.load(Ordering::SeqCst)
     }
+}
+
+/// Prints a line. Where nobody reads on (`resilience list | head -1`) there is nothing to tell.
+fn line(stream: &mut dyn Write, text: &str) {
+    let _ = writeln!(stream, "{text}");
 }
 
 /// A bar with rate and time left; it draws nothing where the error stream is no terminal.

@@ -117,9 +117,13 @@ fn mistakes_are_named_with_their_remedy() {
     fails("train --recipe standard --learning-rate 0 --out m.pth", at, 2, &["above 0"]);
     fails("eval resnet32-standart --out r", at, 2, &["did you mean 'resnet32-standard'"]);
     fails("eval resnet32-standard --data shapes10 --out r", at, 3, &["RESILIENCE_MODELS"]);
-    for eps in ["0", "-1", "8/0", "8", "nan"] {
-        fails(&format!("eval resnet32-standard --eps={eps} --out r"), at, 2, &["eps"]);
+    for eps in ["0", "-1", "8/0", "nan"] {
+        let words = ["is not a radius", "--attack none"];
+        fails(&format!("eval resnet32-standard --eps={eps} --out r"), at, 2, &words);
     }
+    fails("eval resnet32-standard --eps=8 --out r", at, 2, &["8/255"]);
+    fails("train --recipe standard --out m.toml", at, 2, &[".pth"]);
+    fails("train --recipe standard --mean 123,117,104 --std 58,57,57 --out m.pth", at, 2, &["255"]);
     fails("eval resnet32-standard --norm l3 --out r", at, 2, &["linf, l2"]);
     fails("eval resnet32-standard --norm l1 --out r", at, 2, &["no version for l1"]);
     fs::write(at.join("weights.pth"), b"PK\x03\x04 not really").unwrap();
@@ -131,8 +135,41 @@ fn mistakes_are_named_with_their_remedy() {
     assert!(!at.join("r").exists(), "a refused run leaves nothing behind");
 }
 
+/// Would catch a first command that fails where there is neither data nor network, a figure of
+/// shapes10 under CIFAR-10's name, and a second call that stumbles over the first one's results.
+#[test]
+fn reproduce_works_without_data_and_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let arguments = ["reproduce", "--epochs", "1", "--n", "200", "--out", "out"];
+    for _ in 0..2 {
+        let mut command = resilience(&arguments, at);
+        // Nobody listens on this port, so that the download fails at once.
+        let output = command.env("RESILIENCE_MIRROR", "http://127.0.0.1:9").output().unwrap();
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{error}");
+        assert!(error.contains("This run used shapes10, not CIFAR-10"), "{error}");
+        assert!(error.contains("a control is trained instead"), "{error}");
+    }
+    let summary: Value =
+        serde_json::from_str(&fs::read_to_string(at.join("out/summary.json")).unwrap()).unwrap();
+    let models = summary["models"].as_array().unwrap();
+    assert_eq!(models.len(), 2);
+    for model in models {
+        assert_eq!(model["dataset"]["name"], "shapes10");
+        assert_eq!(model["curves"][0]["points"].as_array().unwrap().len(), 8);
+    }
+    assert!(summary["run"]["notices"][0].as_str().unwrap().contains("shapes10"));
+    let page = fs::read_to_string(at.join("out/report.html")).unwrap();
+    let title = page.split("<title>").nth(1).and_then(|rest| rest.split("</title>").next());
+    assert!(title.is_some_and(|t| t.contains("shapes10") && !t.contains("CIFAR")), "{title:?}");
+    // A folder with another kind of run is left alone.
+    done("eval out/resilience_model.toml --data shapes10 --n 20 --attack none --out plain", at);
+    fails("reproduce --data shapes10 --n 20 --out plain", at, 2, &["no reproduction"]);
+}
+
 /// A training long enough to be interrupted after its first epoch.
-const LONG: &str = "train --recipe fgsm-joint --data shapes10 --n 1500 --epochs 4 --threads 1";
+const LONG: &str = "train --recipe fgsm-joint --data shapes10 --n 1500 --epochs 4 --threads 2";
 
 /// Starts the long training and waits until its first epoch is on the disk.
 fn begin(at: &Path, out: &str) -> Child {

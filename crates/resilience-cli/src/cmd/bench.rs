@@ -96,7 +96,7 @@ fn fgsm(
     environment: &Environment,
 ) -> Result<serde_json::Value, CliError> {
     let manifest = models::resolve(model, None, &Normalisation { mean: None, std: None })?;
-    let loaded = models::load(manifest)?;
+    let loaded = models::load(manifest, data)?;
     let source = dataset::find(data, &Places::of_user(), &mut Silent)?;
     let images = source.load(Split::Test, Some(n), &mut Silent)?;
     let setup = Setup {

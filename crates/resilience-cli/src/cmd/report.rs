@@ -9,12 +9,20 @@ use crate::screen::Screen;
 
 /// Writes the page.
 pub fn run(arguments: &Report, screen: &Screen) -> Result<(), CliError> {
+    let mut unfinished = None;
     let runs = arguments
         .runs
         .iter()
-        .map(|dir| Ok(Run::from_store(&RunStore::open(dir)?)?))
+        .map(|dir| {
+            let store = RunStore::open(dir)?;
+            if !store.finished()? {
+                unfinished = Some(dir.clone());
+            }
+            Ok(Run::from_store(&store)?)
+        })
         .collect::<Result<Vec<_>, CliError>>()?;
     report::write_html(&runs, &arguments.out)?;
     screen.print(&format!("report: {}", arguments.out.display()));
-    Ok(())
+    // The page says it too; the exit code tells scripts.
+    unfinished.map_or(Ok(()), |dir| Err(CliError::Unfinished { dir }))
 }

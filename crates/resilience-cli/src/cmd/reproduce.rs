@@ -7,14 +7,15 @@ use resilience::evaluate::Setup;
 use resilience::recipe::RecipeSpec;
 use resilience::train::{Checkpoint, Plan};
 use resilience::{attack, recipe};
-use resilience_core::dataset::{self, DatasetError, Places, Source, Split};
+use resilience_core::dataset::download::DownloadError;
+use resilience_core::dataset::{self, DatasetError, Images, Places, Source, Split};
 use resilience_core::manifest::Manifest;
 use resilience_core::record::LabelSource;
 use resilience_core::store::{RunStore, StoreError};
 use resilience_core::threat::{Eps, Norm, Threat};
 use serde_json::json;
 
-use super::train::{self, Job};
+use super::train::{self as training, Job};
 use crate::args::{Normalisation, Reproduce};
 use crate::environment::Environment;
 use crate::error::CliError;
@@ -24,52 +25,66 @@ use crate::screen::Screen;
 
 const NO_NORMALISATION: ([f64; 3], [f64; 3]) = ([0.0; 3], [1.0; 3]);
 
-/// Runs the experiment: data, training, baselines, attacks, table, report.
+/// Images of the accuracy-against-eps curve: the first of the split.
+const CURVE_IMAGES: usize = 1000;
+
+/// Runs the experiment: data, baselines, training, attacks, table, report. All that can be wrong
+/// with the input is found before the training.
 pub fn run(
     arguments: &Reproduce,
     environment: &Environment,
     screen: &mut Screen,
 ) -> Result<(), CliError> {
     let mut notices = Vec::new();
+    refuse_foreign_run(&arguments.out)?;
     let source = find_data(arguments, screen, &mut notices)?;
-    let baselines = find_baselines(arguments, &source, &mut notices)?;
+    let n = arguments.n.map(|n| n as usize);
+    if let Some(n) = n {
+        notices.push(format!(
+            "A quick look: trained and evaluated on the first {n} images of each split only."
+        ));
+    }
+    let test = source.load(Split::Test, n, screen)?;
+    let mut baselines = find_baselines(arguments, &source, &test, &mut notices)?;
+    let train = source.load(Split::Train, n, screen)?;
+    for notice in train.notices().iter().chain(test.notices()) {
+        if !notices.contains(notice) {
+            notices.push(notice.clone());
+        }
+    }
     for notice in &notices {
         screen.notice(notice);
     }
-    refuse_foreign_run(&arguments.out)?;
-    let images = source.load(Split::Train, None, screen)?;
+    results::remove_old(&arguments.out)?;
     let job = |name: &str, recipe: &str, file: &str| -> Result<Job, CliError> {
         Ok(Job {
             name: name.to_owned(),
             architecture: "resilience-cnn",
             normalisation: NO_NORMALISATION,
             plan: plan(arguments, recipe::find(recipe)?, &arguments.out.join(file))?,
-            images: &images,
+            images: &train,
             out: arguments.out.join(file),
         })
     };
     let ours = job("ResilienceCNN", "fgsm-joint", "resilience_model.pth")?;
-    let mut loaded = vec![train::train(ours, environment, screen)?];
+    let mut loaded = vec![training::train(ours, environment, screen)?];
     if baselines.is_empty() {
         let control = job("ResilienceCNN, standard training", "standard", "control_model.pth")?;
-        loaded.push(train::train(control, environment, screen)?);
+        loaded.push(training::train(control, environment, screen)?);
     }
-    drop(images);
-    for baseline in baselines {
-        loaded.push(models::load(baseline)?);
-    }
-    evaluate(arguments, &source, &loaded, notices, environment, screen)
+    drop(train);
+    loaded.append(&mut baselines);
+    evaluate(arguments, &test, &loaded, notices, environment, screen)
 }
 
 fn evaluate(
     arguments: &Reproduce,
-    source: &Source,
+    images: &Images,
     loaded: &[Loaded],
     notices: Vec<String>,
     environment: &Environment,
     screen: &mut Screen,
 ) -> Result<(), CliError> {
-    let images = source.load(Split::Test, None, screen)?;
     let plan = json!({
         "kind": "reproduce",
         "epochs": arguments.epochs,
@@ -81,9 +96,10 @@ fn evaluate(
     let mut store = RunStore::replace(&arguments.out, &provenance, &plan)?;
     let setups = setups()?;
     for model in loaded {
-        results::evaluate(model, &images, &setups, &mut store, environment, screen)?;
+        let curve = CURVE_IMAGES.min(images.len());
+        results::evaluate(model, images, curve, &setups, &mut store, environment, screen)?;
     }
-    results::write(&arguments.out, &store, screen)?;
+    results::write(&arguments.out, &mut store, screen)?;
     Ok(())
 }
 
@@ -140,7 +156,13 @@ fn find_data(
     let places = Places::of_user();
     let request = arguments.data.data.as_deref();
     match dataset::find(request, &places, screen) {
-        Err(error @ DatasetError::Unreachable { .. }) if request.is_none() => {
+        Err(
+            error @ (DatasetError::Unreachable { .. }
+            | DatasetError::NoCache { .. }
+            | DatasetError::Download(
+                DownloadError::Interrupted { .. } | DownloadError::Write { .. },
+            )),
+        ) if request.is_none() => {
             notices.push(format!(
                 "This run used shapes10, not CIFAR-10: images that the program draws itself. \
                  CIFAR-10 was neither found nor could it be downloaded ({error}). No figure here \
@@ -157,35 +179,34 @@ fn find_data(
 fn find_baselines(
     arguments: &Reproduce,
     source: &Source,
+    images: &Images,
     notices: &mut Vec<String>,
-) -> Result<Vec<Manifest>, CliError> {
+) -> Result<Vec<Loaded>, CliError> {
+    let data = arguments.data.data.as_deref();
     let resolve =
         |model: &str| models::resolve(model, None, &Normalisation { mean: None, std: None });
-    if !arguments.baseline.is_empty() {
-        let manifests = arguments.baseline.iter().map(|model| {
-            let manifest = resolve(model)?;
-            // Five epochs of training are not spent before a missing file is noticed.
-            models::locate(&manifest)?;
-            Ok(manifest)
-        });
-        return manifests.collect();
-    }
+    let fits = |manifest: &Manifest| {
+        models::check_fit(&manifest.architecture, manifest.dataset.as_deref(), images)
+    };
     let mut found = Vec::new();
-    if source.spec.id == "cifar10" {
-        for name in models::known() {
-            let manifest = resolve(name)?;
-            if models::locate(&manifest).is_ok() {
-                found.push(manifest);
-            }
+    for name in &arguments.baseline {
+        let manifest = resolve(name)?;
+        fits(&manifest)?;
+        found.push(models::load(manifest, data)?);
+    }
+    for name in models::known().filter(|_| arguments.baseline.is_empty()) {
+        let manifest = resolve(name)?;
+        if fits(&manifest).is_ok() && models::locate(&manifest, data).is_ok() {
+            found.push(models::load(manifest, data)?);
         }
     }
     if found.is_empty() {
-        notices.push(
-            "No pretrained baseline was at hand, so a control is trained instead: the same \
-             network, data and epochs without attacked images. To compare with a pretrained \
+        let of = source.spec.title;
+        notices.push(format!(
+            "No pretrained baseline for {of} was at hand, so a control is trained instead: the \
+             same network, data and epochs without attacked images. To compare with a pretrained \
              model, name its manifest with --baseline."
-                .to_owned(),
-        );
+        ));
     }
     Ok(found)
 }
@@ -194,7 +215,10 @@ fn find_baselines(
 fn refuse_foreign_run(out: &Path) -> Result<(), CliError> {
     match RunStore::open(out) {
         Ok(store) if store.plan()?["kind"] == "reproduce" => Ok(()),
-        Ok(store) => Err(StoreError::Exists { path: store.path().to_owned() }.into()),
+        Ok(store) => Err(CliError::Usage(format!(
+            "{} holds a run that is no reproduction; choose another folder with --out",
+            store.path().display()
+        ))),
         Err(StoreError::Missing { .. }) => Ok(()),
         Err(error) => Err(error.into()),
     }

@@ -36,6 +36,9 @@ pub struct Job<'a> {
     pub out: PathBuf,
 }
 
+/// Version of [`TrainingFile`] that this program writes and reads.
+const VERSION: u32 = 1;
+
 /// The training curve, beside the weights that it led to.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -51,6 +54,7 @@ pub fn run(
     environment: &Environment,
     screen: &mut Screen,
 ) -> Result<(), CliError> {
+    check_out(&arguments.out)?;
     let architecture = zoo::find(&arguments.arch)?;
     let recipe = recipe::find(&arguments.recipe)?;
     let threat = Threat::new(arguments.norm, arguments.eps)
@@ -102,7 +106,7 @@ pub fn train(job: Job, environment: &Environment, screen: &mut Screen) -> Result
     make_folder(&job.out)?;
     let (mean, std) = job.normalisation;
     let native = Native::initial(job.architecture, job.plan.seed, mean, std)?;
-    models::check_fit(job.architecture, job.images)?;
+    models::check_fit(job.architecture, None, job.images)?;
     let mut context = Context { observer: screen, clock: environment };
     let epochs = train::train(&mut context, &native, job.images, &job.plan)?;
 
@@ -118,7 +122,7 @@ pub fn train(job: Job, environment: &Environment, screen: &mut Screen) -> Result
         epochs,
     };
     let beside = job.out.with_extension("training.json");
-    let file = TrainingFile { version: 1, weights_sha256: sha256.clone(), training };
+    let file = TrainingFile { version: VERSION, weights_sha256: sha256.clone(), training };
     let json = serde_json::to_vec_pretty(&file).expect("numbers and texts can be written as JSON");
     atomic::write(&beside, &json).map_err(resilience_core::format::FormatError::from)?;
     let manifest = Manifest {
@@ -135,6 +139,7 @@ pub fn train(job: Job, environment: &Environment, screen: &mut Screen) -> Result
             job.plan.seed
         ),
         license: None,
+        dataset: Some(job.images.name().to_owned()),
         notes: None,
     };
     manifest.write(&job.out.with_extension("toml"))?;
@@ -150,13 +155,28 @@ pub fn training_beside(weights: &Path, sha256: &str) -> Result<Option<TrainingRe
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(source) => return Err(CliError::Io { doing: "read", path, source }),
     };
-    let file: TrainingFile = serde_json::from_slice(&text).map_err(|error| CliError::Io {
-        doing: "understand",
-        path: path.clone(),
-        source: error.into(),
-    })?;
+    let damaged = |reason: String| CliError::TrainingFile { path: path.clone(), reason };
+    let file: TrainingFile =
+        serde_json::from_slice(&text).map_err(|error| damaged(error.to_string()))?;
+    if file.version != VERSION {
+        return Err(damaged(format!("it is of version {}, not {VERSION}", file.version)));
+    }
     // A record of other weights says nothing of these.
     Ok((file.weights_sha256 == sha256).then_some(file.training))
+}
+
+/// The weights file must end in .pth or .pt: what lies beside it has the same name with another
+/// ending, and must not be taken for it.
+fn check_out(out: &Path) -> Result<(), CliError> {
+    let ending = out.extension().is_some_and(|ending| ending == "pth" || ending == "pt");
+    if ending && !out.is_dir() {
+        return Ok(());
+    }
+    Err(CliError::Usage(format!(
+        "--out {} is no name for weights: expected a file that ends in .pth or .pt (the other \
+         files are written beside it)",
+        out.display()
+    )))
 }
 
 /// Makes the folder that `file` is to lie in.
