@@ -57,12 +57,12 @@ def workloads(arguments):
     steps, n = ["--steps", str(arguments.steps)], ["--n", str(arguments.n)]
     weights = ["--weights", str(arguments.weights)]
     yield f"fgsm-joint training, {arguments.steps} steps of 128", {
-        "resilience": [*ours, "train", *data, *steps],
+        "resilience": [*ours, "train", *data, *steps, *threads],
         "PyTorch eager": [*peer, "bench-train", *data, *steps, *threads],
     }
     if arguments.model and arguments.weights:
         yield f"FGSM eps 0.1 on ResNet-32, {arguments.n} images", {
-            "resilience": [*ours, "fgsm", *data, "--model", arguments.model, *n],
+            "resilience": [*ours, "fgsm", *data, "--model", arguments.model, *n, *threads],
             "PyTorch eager": [*peer, "bench-fgsm", *data, *weights, *n, *threads],
         }
 
@@ -78,7 +78,7 @@ def speed(arguments):
         tables.append(rounds.table(title, rows))
         counts, agree = rounds.counts(rows)
         if counts:
-            tables[-1] += f"\n\n{'Both sides' if agree else 'The sides DISAGREE'}: {counts}."
+            tables[-1] += f"\n\n{'The sides agree' if agree else 'The sides DISAGREE'}: {counts}."
         if not agree:
             disagreements.append(title)
     print("\n\n".join([provenance(arguments), *tables]))
