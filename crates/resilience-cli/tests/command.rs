@@ -169,7 +169,7 @@ fn reproduce_works_without_data_and_says_so() {
 }
 
 /// A training long enough to be interrupted after its first epoch.
-const LONG: &str = "train --recipe fgsm-joint --data shapes10 --n 1500 --epochs 4 --threads 2";
+const LONG: &str = "train --recipe fgsm-joint --data shapes10 --n 600 --epochs 4 --threads 2";
 
 /// Starts the long training and waits until its first epoch is on the disk.
 fn begin(at: &Path, out: &str) -> Child {
