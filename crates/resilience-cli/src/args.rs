@@ -240,7 +240,7 @@ pub enum Workload {
     Train {
         #[command(flatten)]
         data: DataArgs,
-        /// Steps to time, after ten that are not.
+        /// Steps to time, after as many that are not.
         #[arg(long, default_value_t = 60)]
         steps: u32,
         /// Recipe id.

@@ -168,7 +168,7 @@ fn run_epoch(
 }
 
 /// The images numbered `rows`, each transformed as its own stream of random numbers says.
-pub fn augmented(
+fn augmented(
     images: &Images,
     rows: &[usize],
     plan: &Plan,

@@ -7,7 +7,7 @@ use crate::args::Report;
 use crate::error::CliError;
 use crate::screen::Screen;
 
-/// Writes the page.
+/// Writes the page, and prints its table.
 pub fn run(arguments: &Report, screen: &Screen) -> Result<(), CliError> {
     let mut unfinished = None;
     let runs = arguments
@@ -22,6 +22,7 @@ pub fn run(arguments: &Report, screen: &Screen) -> Result<(), CliError> {
         })
         .collect::<Result<Vec<_>, CliError>>()?;
     report::write_html(&runs, &arguments.out)?;
+    screen.print(&report::terminal(&runs, Screen::width())?);
     screen.print(&format!("report: {}", arguments.out.display()));
     // The page says it too; the exit code tells scripts.
     unfinished.map_or(Ok(()), |dir| Err(CliError::Unfinished { dir }))
