@@ -131,7 +131,7 @@ fn line(stream: &mut dyn Write, text: &str) {
 fn bar(task: &str, total: Option<u64>, unit: Unit) -> ProgressBar {
     let template = match (unit, total) {
         (Unit::Images, _) => {
-            "  {prefix}  {bar:24} {human_pos}/{human_len}  {per_sec} images  {eta} left  {msg}"
+            "  {prefix}  {bar:24} {human_pos}/{human_len}  {per_sec}  {eta} left  {msg}"
         }
         (Unit::Bytes, Some(_)) => {
             "  {prefix}  {bar:24} {bytes}/{total_bytes}  {bytes_per_sec}  {eta} left  {msg}"
@@ -141,7 +141,7 @@ fn bar(task: &str, total: Option<u64>, unit: Unit) -> ProgressBar {
     let style = ProgressStyle::with_template(template)
         .unwrap_or_else(|_| ProgressStyle::default_bar())
         .with_key("per_sec", |state: &indicatif::ProgressState, out: &mut dyn std::fmt::Write| {
-            let _ = write!(out, "{:.0}/s", state.per_sec());
+            let _ = write!(out, "{:.0} images/s", state.per_sec());
         });
     let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::stderr_with_hz(8));
     bar.set_style(style);
