@@ -43,5 +43,7 @@ pub trait Layer {
     fn forward(&self, input: &Tensor, mode: Mode) -> Result<Tensor, EngineError>;
 
     /// Number of trainable parameters.
-    fn parameters(&self) -> u64;
+    fn parameters(&self) -> u64 {
+        0
+    }
 }

@@ -25,10 +25,6 @@ impl Layer for ReluMaxPool {
     fn forward(&self, input: &Tensor, _: Mode) -> Result<Tensor, EngineError> {
         Ok(input.f_max_pool2d([2, 2], [2, 2], [0, 0], [1, 1], false)?.f_relu()?)
     }
-
-    fn parameters(&self) -> u64 {
-        0
-    }
 }
 
 /// max(x, 0).
@@ -46,10 +42,6 @@ impl Layer for Relu {
 
     fn forward(&self, input: &Tensor, _: Mode) -> Result<Tensor, EngineError> {
         Ok(input.f_relu()?)
-    }
-
-    fn parameters(&self) -> u64 {
-        0
     }
 }
 
@@ -69,10 +61,6 @@ impl Layer for Flatten {
     fn forward(&self, input: &Tensor, _: Mode) -> Result<Tensor, EngineError> {
         Ok(input.f_flatten(1, -1)?)
     }
-
-    fn parameters(&self) -> u64 {
-        0
-    }
 }
 
 /// The mean over all pixels: `[n,c,h,w]` -> `[n,c]`.
@@ -90,10 +78,6 @@ impl Layer for GlobalAveragePool {
 
     fn forward(&self, input: &Tensor, _: Mode) -> Result<Tensor, EngineError> {
         Ok(input.f_mean_dim([2_i64, 3].as_slice(), false, None)?)
-    }
-
-    fn parameters(&self) -> u64 {
-        0
     }
 }
 
