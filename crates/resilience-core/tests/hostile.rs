@@ -191,6 +191,27 @@ fn deep_and_circular_values_end() {
     }
 }
 
+/// Would catch a search that walks every path through values that are shared: here each level holds
+/// the next one a hundred times, and the last holds a dictionary of a hundred thousand entries.
+#[test]
+fn shared_values_are_searched_once() {
+    let keys: Vec<String> = (0..100_000).map(|i| format!("I{i}\nN")).collect();
+    let mut list = format!("({}dp0\n", keys.concat());
+    let mut dict = list.clone();
+    for level in 1..=7 {
+        list = format!("({list}{}lp{level}\n", format!("g{}\n", level - 1).repeat(100));
+        let nests: Vec<String> = ["model", "net", "network", "params", "ema", "state_dict"]
+            .iter()
+            .map(|key| format!("S'{key}'\ng{}\n", level - 1))
+            .collect();
+        dict = format!("(S'model_ema'\n{dict}{}dp{level}\n", nests.concat());
+    }
+    for pickled in [list, dict] {
+        let error = read(&archive(format!("{pickled}.").as_bytes(), &[])).unwrap_err();
+        assert!(matches!(error, FormatError::NoStateDict { .. }), "{error}");
+    }
+}
+
 /// Would catch a message that leaves a user alone with a file of another kind.
 #[test]
 fn other_files_are_told_apart() {

@@ -101,6 +101,22 @@ fn files_that_python_wrote() {
     }
 }
 
+/// Would catch a list around a state dict that hides it, and one of whose elements another may be
+/// meant than the one that is taken; `golden/pth/generate.py` wrote the files.
+#[test]
+fn a_list_may_hold_one_state_dict_and_nothing_else() {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/pth");
+    let state = read_weights(&golden.join("list_of_one.pth")).unwrap();
+    assert!(state.names().eq(["0.weight", "0.bias", "2.weight"]));
+    assert_eq!(state.get("0.weight").unwrap().shape(), [2, 3, 2, 2]);
+    assert_eq!(state.get("2.weight").unwrap().to_f64(), [0.5, 0.625, 0.75, 0.875]);
+    for file in ["list_of_two.pth", "list_with_number.pth"] {
+        let error = read_weights(&golden.join(file)).unwrap_err().to_string();
+        assert!(error.contains("expected one element"), "{error}");
+        assert!(error.contains("found a list of 2") && error.contains(file), "{error}");
+    }
+}
+
 /// Would catch a real checkpoint of either form that no longer reads, a wrapping that is not
 /// taken off, or numbers taken from the wrong place: the sums were computed with PyTorch.
 #[test]

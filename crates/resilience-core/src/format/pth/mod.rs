@@ -6,6 +6,7 @@
 //! shape and strides.
 
 mod legacy;
+mod search;
 mod tensor;
 mod write;
 mod zipped;
@@ -16,17 +17,11 @@ use std::path::Path;
 
 use super::FormatError;
 use super::array::{Array, StateDict};
-use super::pickle::{Node, NodeId, Pickle};
+use super::pickle::{Node, Pickle};
 use tensor::TensorRef;
 
+pub(super) use search::NESTS;
 pub use write::{to_bytes, write};
-
-/// Keys under which training scripts put the state dict, in the order in which they are tried.
-pub(super) const NESTS: [&str; 8] =
-    ["state_dict", "model_state_dict", "model", "net", "network", "params", "ema", "model_ema"];
-
-/// Wrappings followed before giving up; real files have at most three.
-const MAX_DEPTH: usize = 8;
 
 /// Whether the file begins like a PyTorch file of the zip form.
 #[must_use]
@@ -96,12 +91,7 @@ fn memory(entries: &[(String, TensorRef)]) -> u64 {
 /// The named tensors of the state dict, wherever in the tree it is; later entries of the same
 /// name replace earlier ones, as in Python.
 fn find(path: &Path, pickle: &Pickle<'_>) -> Result<Vec<(String, TensorRef)>, FormatError> {
-    let Some(dict) = locate(pickle, pickle.root(), MAX_DEPTH) else {
-        return Err(FormatError::NoStateDict {
-            path: path.to_owned(),
-            found: pickle.describe(pickle.root()),
-        });
-    };
+    let dict = search::state_dict(path, pickle)?;
     let Node::Dict(items) = pickle.node(dict) else { return Ok(Vec::new()) };
     let mut entries: Vec<(String, TensorRef)> = Vec::new();
     let mut places: HashMap<String, usize> = HashMap::new();
@@ -122,23 +112,4 @@ fn find(path: &Path, pickle: &Pickle<'_>) -> Result<Vec<(String, TensorRef)>, Fo
         }
     }
     Ok(entries)
-}
-
-fn locate(pickle: &Pickle<'_>, id: NodeId, depth: usize) -> Option<NodeId> {
-    let depth = depth.checked_sub(1)?;
-    match pickle.node(id) {
-        Node::Dict(items) => {
-            let nested = NESTS
-                .iter()
-                .filter_map(|key| pickle.get(id, key))
-                .find_map(|inner| locate(pickle, inner, depth));
-            let here = || items.iter().any(|(_, value)| tensor::is_one(pickle, *value));
-            nested.or_else(|| here().then_some(id))
-        }
-        Node::List(elements) | Node::Tuple(elements) => match elements.as_slice() {
-            [only] => locate(pickle, *only, depth),
-            _ => None,
-        },
-        _ => None,
-    }
 }

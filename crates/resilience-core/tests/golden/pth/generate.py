@@ -46,3 +46,13 @@ torch.save(
     {"model_state_dict": state}, HERE / "legacy_protocol_3.pth", pickle_protocol=3,
     _use_new_zipfile_serialization=False,
 )
+
+# As certified training (Wong and Kolter) saves a network: layer numbers for names, the state dict
+# alone in a list, and beside it a tensor that belongs to no network.
+layers = OrderedDict(
+    [("0.weight", base.view(2, 3, 2, 2)), ("0.bias", base[:2]), ("2.weight", base[4:8].view(1, 4))]
+)
+beside = {"err": torch.tensor(0.25), "epoch": 119, "sampler_indices": []}
+torch.save({"state_dict": [layers], **beside}, HERE / "list_of_one.pth")
+torch.save({"state_dict": [layers, layers], **beside}, HERE / "list_of_two.pth")
+torch.save({"state_dict": [layers, 119], **beside}, HERE / "list_with_number.pth")
