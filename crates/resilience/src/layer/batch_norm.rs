@@ -2,7 +2,7 @@
 
 use tch::Tensor;
 
-use super::{Builder, Layer, Mode};
+use super::{Builder, Mode};
 use crate::error::EngineError;
 
 const MOMENTUM: f64 = 0.1;
@@ -11,7 +11,6 @@ const EPSILON: f64 = 1e-5;
 /// Batch norm over the channels of images.
 #[derive(Debug)]
 pub struct BatchNorm {
-    name: String,
     weight: Tensor,
     bias: Tensor,
     running_mean: Tensor,
@@ -22,25 +21,15 @@ impl BatchNorm {
     /// Batch norm of `channels` channels.
     pub fn new(builder: &mut Builder, name: &str, channels: i64) -> Result<Self, EngineError> {
         Ok(Self {
-            name: name.to_owned(),
             weight: builder.filled(format!("{name}.weight"), channels, 1.0)?,
             bias: builder.filled(format!("{name}.bias"), channels, 0.0)?,
             running_mean: builder.buffer(format!("{name}.running_mean"), channels, 0.0)?,
             running_var: builder.buffer(format!("{name}.running_var"), channels, 1.0)?,
         })
     }
-}
 
-impl Layer for BatchNorm {
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn kind(&self) -> String {
-        format!("batch norm, {} channels", self.weight.size()[0])
-    }
-
-    fn forward(&self, input: &Tensor, mode: Mode) -> Result<Tensor, EngineError> {
+    /// The channels of images `[n,c,h,w]`, normalised.
+    pub fn forward(&self, input: &Tensor, mode: Mode) -> Result<Tensor, EngineError> {
         Ok(input.f_batch_norm(
             Some(&self.weight),
             Some(&self.bias),
@@ -53,7 +42,8 @@ impl Layer for BatchNorm {
         )?)
     }
 
-    fn parameters(&self) -> u64 {
+    /// Number of trainable parameters.
+    pub fn parameters(&self) -> u64 {
         (self.weight.numel() + self.bias.numel()) as u64
     }
 }

@@ -1,43 +1,69 @@
-//! Two-dimensional convolution.
+//! Two-dimensional convolution, with what always stands behind it: a bias or batch norm.
 
 use tch::Tensor;
 
-use super::{Builder, Layer, Mode};
+use super::{BatchNorm, Builder, Layer, Mode};
 use crate::error::EngineError;
 
-/// A square convolution with padding, with or without bias.
+/// What a convolution sees at once and how it moves over the image; the same in both directions.
+#[derive(Clone, Copy, Debug)]
+pub struct Window {
+    /// Side of the kernel, in pixels.
+    pub size: i64,
+    /// Pixels from one place to the next.
+    pub stride: i64,
+    /// Zero pixels added on each side.
+    pub padding: i64,
+}
+
+impl Window {
+    /// 3x3, which keeps the image as large as it is.
+    pub const THREE: Self = Self { size: 3, stride: 1, padding: 1 };
+
+    /// 3x3, which halves the image.
+    pub const THREE_HALVING: Self = Self { stride: 2, ..Self::THREE };
+}
+
+/// A square convolution and its bias or batch norm.
 #[derive(Debug)]
 pub struct Conv {
     name: String,
     weight: Tensor, // [out, in, size, size]
-    bias: Option<Tensor>,
-    stride: i64,
-    padding: i64,
+    shift: Shift,
+    window: Window,
+}
+
+/// What comes after the kernel.
+#[derive(Debug)]
+enum Shift {
+    Bias(Tensor), // [out]
+    Norm(BatchNorm),
 }
 
 impl Conv {
-    /// A 3x3 convolution with padding 1 and a bias.
+    /// A convolution with a bias.
     pub fn with_bias(
         builder: &mut Builder,
         name: &str,
         channels: [i64; 2],
+        window: Window,
     ) -> Result<Self, EngineError> {
-        let mut conv = Self::without_bias(builder, name, channels, 1)?;
-        let fan_in = channels[0] * 9;
-        conv.bias = Some(builder.uniform(format!("{name}.bias"), &[channels[1]], fan_in)?);
-        Ok(conv)
+        let weight = weight(builder, name, channels, window)?;
+        let bias =
+            builder.uniform(format!("{name}.bias"), &[channels[1]], fan_in(channels[0], window))?;
+        Ok(Self { name: name.to_owned(), weight, shift: Shift::Bias(bias), window })
     }
 
-    /// A 3x3 convolution with padding 1, to be followed by batch norm.
-    pub fn without_bias(
+    /// A convolution without bias, and the batch norm `norm` behind it.
+    pub fn with_norm(
         builder: &mut Builder,
-        name: &str,
-        [input, output]: [i64; 2],
-        stride: i64,
+        [name, norm]: [&str; 2],
+        channels: [i64; 2],
+        window: Window,
     ) -> Result<Self, EngineError> {
-        let weight =
-            builder.uniform(format!("{name}.weight"), &[output, input, 3, 3], input * 9)?;
-        Ok(Self { name: name.to_owned(), weight, bias: None, stride, padding: 1 })
+        let weight = weight(builder, name, channels, window)?;
+        let norm = BatchNorm::new(builder, norm, channels[1])?;
+        Ok(Self { name: name.to_owned(), weight, shift: Shift::Norm(norm), window })
     }
 }
 
@@ -47,21 +73,42 @@ impl Layer for Conv {
     }
 
     fn kind(&self) -> String {
-        let size = self.weight.size();
-        let stride =
-            if self.stride == 1 { String::new() } else { format!(", stride {}", self.stride) };
-        format!(
-            "conv {0}x{0}, {1} to {2}, padding {3}{stride}",
-            size[2], size[1], size[0], self.padding
-        )
+        let (size, Window { stride, padding, .. }) = (self.weight.size(), self.window);
+        let padding = if padding > 0 { format!(", padding {padding}") } else { String::new() };
+        let stride = if stride > 1 { format!(", stride {stride}") } else { String::new() };
+        let norm = if matches!(self.shift, Shift::Norm(_)) { ", batch norm" } else { "" };
+        format!("conv {0}x{0}, {1} to {2}{padding}{stride}{norm}", size[2], size[1], size[0])
     }
 
-    fn forward(&self, input: &Tensor, _: Mode) -> Result<Tensor, EngineError> {
-        let (stride, padding) = ([self.stride; 2], [self.padding; 2]);
-        Ok(input.f_conv2d(&self.weight, self.bias.as_ref(), stride, padding, [1, 1], 1)?)
+    fn forward(&self, input: &Tensor, mode: Mode) -> Result<Tensor, EngineError> {
+        let (stride, padding) = ([self.window.stride; 2], [self.window.padding; 2]);
+        let convolve = |bias| input.f_conv2d(&self.weight, bias, stride, padding, [1, 1], 1);
+        match &self.shift {
+            Shift::Bias(bias) => Ok(convolve(Some(bias))?),
+            Shift::Norm(norm) => norm.forward(&convolve(None)?, mode),
+        }
     }
 
     fn parameters(&self) -> u64 {
-        (self.weight.numel() + self.bias.as_ref().map_or(0, Tensor::numel)) as u64
+        let shift = match &self.shift {
+            Shift::Bias(bias) => bias.numel() as u64,
+            Shift::Norm(norm) => norm.parameters(),
+        };
+        self.weight.numel() as u64 + shift
     }
+}
+
+fn weight(
+    builder: &mut Builder,
+    name: &str,
+    [input, output]: [i64; 2],
+    window: Window,
+) -> Result<Tensor, EngineError> {
+    let shape = [output, input, window.size, window.size];
+    builder.uniform(format!("{name}.weight"), &shape, fan_in(input, window))
+}
+
+/// The numbers that one output is summed from.
+const fn fan_in(input: i64, window: Window) -> i64 {
+    input * window.size * window.size
 }

@@ -11,9 +11,9 @@ mod pool;
 use tch::Tensor;
 
 pub use basic_block::BasicBlock;
-pub use batch_norm::BatchNorm;
+use batch_norm::BatchNorm;
 pub use builder::{Builder, Parameter};
-pub use conv::Conv;
+pub use conv::{Conv, Window};
 pub use linear::Linear;
 pub use pool::{Flatten, GlobalAveragePool, Relu, ReluMaxPool};
 

@@ -2,7 +2,7 @@
 
 use super::ArchitectureSpec;
 use crate::error::EngineError;
-use crate::layer::{Builder, Conv, Flatten, Layers, Linear, Relu, ReluMaxPool};
+use crate::layer::{Builder, Conv, Flatten, Layers, Linear, Relu, ReluMaxPool, Window};
 
 pub(super) static SPEC: ArchitectureSpec = ArchitectureSpec {
     id: "resilience-cnn",
@@ -19,11 +19,11 @@ pub(super) static SPEC: ArchitectureSpec = ArchitectureSpec {
 
 fn build(builder: &mut Builder) -> Result<Layers, EngineError> {
     Ok(vec![
-        Box::new(Conv::with_bias(builder, "conv1", [3, 32])?), // [n, 32, 32, 32]
-        Box::new(ReluMaxPool),                                 // [n, 32, 16, 16]
-        Box::new(Conv::with_bias(builder, "conv2", [32, 64])?), // [n, 64, 16, 16]
-        Box::new(ReluMaxPool),                                 // [n, 64, 8, 8]
-        Box::new(Flatten),                                     // [n, 4096]
+        Box::new(Conv::with_bias(builder, "conv1", [3, 32], Window::THREE)?), // [n, 32, 32, 32]
+        Box::new(ReluMaxPool),                                                // [n, 32, 16, 16]
+        Box::new(Conv::with_bias(builder, "conv2", [32, 64], Window::THREE)?), // [n, 64, 16, 16]
+        Box::new(ReluMaxPool),                                                // [n, 64, 8, 8]
+        Box::new(Flatten),                                                    // [n, 4096]
         Box::new(Linear::new(builder, "fc1", [64 * 8 * 8, 128])?),
         Box::new(Relu),
         Box::new(Linear::new(builder, "fc2", [128, 10])?), // [n, 10]

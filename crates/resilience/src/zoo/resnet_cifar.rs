@@ -2,7 +2,7 @@
 
 use super::ArchitectureSpec;
 use crate::error::EngineError;
-use crate::layer::{BasicBlock, BatchNorm, Builder, Conv, GlobalAveragePool, Layers, Linear, Relu};
+use crate::layer::{BasicBlock, Builder, Conv, GlobalAveragePool, Layers, Linear, Relu, Window};
 
 pub(super) static RESNET20: ArchitectureSpec = spec("resnet20", "ResNet-20", build::<20>);
 pub(super) static RESNET32: ArchitectureSpec = spec("resnet32", "ResNet-32", build::<32>);
@@ -32,15 +32,14 @@ const fn spec(
 
 fn build<const DEPTH: usize>(builder: &mut Builder) -> Result<Layers, EngineError> {
     let mut layers: Layers = vec![
-        Box::new(Conv::without_bias(builder, "conv1", [3, 16], 1)?),
-        Box::new(BatchNorm::new(builder, "bn1", 16)?),
+        Box::new(Conv::with_norm(builder, ["conv1", "bn1"], [3, 16], Window::THREE)?),
         Box::new(Relu),
     ];
     let mut width = 16;
     for (stage, output) in [(1, 16), (2, 32), (3, 64)] {
         for block in 0..(DEPTH - 2) / 6 {
             let name = format!("layer{stage}.{block}");
-            layers.push(Box::new(BasicBlock::new(builder, name, [width, output])?));
+            layers.push(Box::new(BasicBlock::padded(builder, name, [width, output])?));
             width = output;
         }
     }
