@@ -1,7 +1,9 @@
 //! Architectures, one per file, and the registry of them.
 
+mod cifar_wide;
 mod network;
 mod resilience_cnn;
+mod resnet2b;
 mod resnet_cifar;
 
 use tch::Kind;
@@ -20,6 +22,8 @@ pub static ARCHITECTURES: &[&ArchitectureSpec] = &[
     &resnet_cifar::RESNET44,
     &resnet_cifar::RESNET56,
     &resnet_cifar::RESNET110,
+    &resnet2b::SPEC,
+    &cifar_wide::SPEC,
 ];
 
 /// What there is to know about an architecture.

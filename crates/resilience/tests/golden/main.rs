@@ -6,6 +6,8 @@
 mod augment;
 mod fgsm;
 mod formula;
+mod network;
+mod plain;
 mod recipe;
 mod resnet_cifar;
 
