@@ -16,10 +16,17 @@ use crate::environment::Environment;
 use crate::error::CliError;
 
 /// Models by others that the program knows by name, each a manifest.
-const KNOWN: [(&str, &str); 2] = [
+const KNOWN: [(&str, &str); 6] = [
     ("resnet32-linf8-adversarial", include_str!("../../../models/resnet32-linf8-adversarial.toml")),
     ("resnet32-standard", include_str!("../../../models/resnet32-standard.toml")),
+    ("resnet2b", include_str!("../../../models/resnet2b.toml")),
+    ("cifar-wide-kw", include_str!("../../../models/cifar-wide-kw.toml")),
+    ("cifar-wide-sgd", include_str!("../../../models/cifar-wide-sgd.toml")),
+    ("cifar-wide-madry", include_str!("../../../models/cifar-wide-madry.toml")),
 ];
+
+/// Those of them that `reproduce` compares with unasked, where it finds their weights.
+pub const BASELINES: [&str; 2] = ["resnet32-linf8-adversarial", "resnet32-standard"];
 
 /// A model ready to be evaluated, and what is recorded of it.
 pub struct Loaded {
@@ -60,7 +67,7 @@ impl Description {
 }
 
 /// The names of the known models.
-pub fn known() -> impl Iterator<Item = &'static str> {
+fn known() -> impl Iterator<Item = &'static str> {
     KNOWN.iter().map(|(name, _)| *name)
 }
 
@@ -190,4 +197,20 @@ pub fn check_fit(
         dataset: images.name().to_owned(),
         found: format!("images of shape {shape:?} and {classes} classes"),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Would catch a manifest that ships and cannot be used, and a baseline that is none of them.
+    #[test]
+    fn known_models_have_good_manifests() {
+        for name in known().chain(BASELINES) {
+            let manifest = resolve(name, None, &Normalisation { mean: None, std: None }).unwrap();
+            assert!(zoo::find(&manifest.architecture).is_ok(), "{name}");
+            assert!(manifest.sha256.is_some() && manifest.license.is_some(), "{name}");
+            assert_eq!(manifest.dataset.as_deref(), Some("cifar10"), "{name}");
+        }
+    }
 }

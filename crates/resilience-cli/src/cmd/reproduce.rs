@@ -175,7 +175,7 @@ fn find_data(
     }
 }
 
-/// The baselines that were named, or those known ones whose weights are at hand.
+/// The baselines that were named, or those of the paper's kind whose weights are at hand.
 fn find_baselines(
     arguments: &Reproduce,
     source: &Source,
@@ -194,7 +194,7 @@ fn find_baselines(
         fits(&manifest)?;
         found.push(models::load(manifest, data)?);
     }
-    for name in models::known().filter(|_| arguments.baseline.is_empty()) {
+    for name in models::BASELINES.into_iter().filter(|_| arguments.baseline.is_empty()) {
         let manifest = resolve(name)?;
         if fits(&manifest).is_ok() && models::locate(&manifest, data).is_ok() {
             found.push(models::load(manifest, data)?);

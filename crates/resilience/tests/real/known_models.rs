@@ -24,7 +24,12 @@ fn clean(manifest: &str, n: usize) -> Option<usize> {
 /// PyTorch classifies the same numbers of the first 1,000 images.
 #[test]
 fn the_first_thousand_images_come_out_to_the_image() {
-    for (manifest, expected) in [("resnet32-linf8-adversarial", 869), ("resnet32-standard", 928)] {
+    for (manifest, expected) in [
+        ("resnet32-linf8-adversarial", 869),
+        ("resnet32-standard", 928),
+        ("resnet2b", 703),
+        ("cifar-wide-kw", 636),
+    ] {
         let Some(found) = clean(manifest, 1000) else { return };
         assert_eq!(found, expected, "{manifest}");
     }
@@ -34,8 +39,14 @@ fn the_first_thousand_images_come_out_to_the_image() {
 #[test]
 #[ignore = "takes a minute: part of make test-full"]
 fn all_images_come_out_to_the_image() {
-    for (manifest, expected) in [("resnet32-linf8-adversarial", 8557), ("resnet32-standard", 9263)]
-    {
+    for (manifest, expected) in [
+        ("resnet32-linf8-adversarial", 8557),
+        ("resnet32-standard", 9263),
+        ("resnet2b", 6925),
+        ("cifar-wide-kw", 6162),
+        ("cifar-wide-sgd", 7610),
+        ("cifar-wide-madry", 3524),
+    ] {
         let Some(found) = clean(manifest, 10_000) else { return };
         assert_eq!(found, expected, "{manifest}");
     }
