@@ -113,6 +113,20 @@ impl Layer for BasicBlock {
         Ok(output.f_add_(&self.shortcut.forward(input, mode)?)?.f_relu()?)
     }
 
+    fn folded(&self, builder: &mut Builder) -> Result<Box<dyn Layer>, EngineError> {
+        Ok(Box::new(Self {
+            name: self.name.clone(),
+            conv1: self.conv1.fold(builder)?,
+            conv2: self.conv2.fold(builder)?,
+            shortcut: match &self.shortcut {
+                Shortcut::Identity => Shortcut::Identity,
+                Shortcut::Padded(channels) => Shortcut::Padded(*channels),
+                Shortcut::Projected(conv) => Shortcut::Projected(conv.fold(builder)?),
+            },
+            widths: self.widths,
+        }))
+    }
+
     fn parameters(&self) -> u64 {
         let shortcut = match &self.shortcut {
             Shortcut::Projected(conv) => conv.parameters(),

@@ -1,6 +1,6 @@
 //! Batch normalisation (Ioffe and Szegedy 2015), with PyTorch's momentum 0.1 and epsilon 1e-5.
 
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 use super::{Builder, Mode};
 use crate::error::EngineError;
@@ -40,6 +40,15 @@ impl BatchNorm {
             EPSILON,
             true,
         )?)
+    }
+
+    /// What it is when evaluated, in f64: the factor of each channel and what is added to it.
+    pub fn scale_and_bias(&self) -> Result<[Tensor; 2], EngineError> {
+        let wide = |tensor: &Tensor| tensor.f_to_kind(Kind::Double);
+        let deviation = wide(&self.running_var)?.f_add_scalar(EPSILON)?.f_sqrt()?;
+        let scale = wide(&self.weight)?.f_div(&deviation)?;
+        let bias = wide(&self.bias)?.f_sub(&wide(&self.running_mean)?.f_mul(&scale)?)?;
+        Ok([scale, bias])
     }
 
     /// Number of trainable parameters.

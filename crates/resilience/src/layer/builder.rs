@@ -63,6 +63,12 @@ impl Builder {
         Ok(self.add(name, tensor, false))
     }
 
+    /// A fixed copy of a tensor, in the builder's precision.
+    pub fn fixed(&mut self, name: String, tensor: &Tensor) -> Result<Tensor, EngineError> {
+        let copy = laid_out(&tensor.f_detach()?)?.f_to_dtype(self.kind, false, true)?;
+        Ok(self.add(name, copy, false))
+    }
+
     /// The parameters, in the order in which they were made.
     #[must_use]
     pub fn finish(self) -> Vec<Parameter> {
@@ -70,11 +76,7 @@ impl Builder {
     }
 
     fn trainable(&mut self, name: String, tensor: &Tensor) -> Result<Tensor, EngineError> {
-        let tensor = match tensor.dim() {
-            4 => channels_last(tensor)?,
-            _ => tensor.shallow_clone(),
-        };
-        let tensor = tensor.f_set_requires_grad(true)?;
+        let tensor = laid_out(tensor)?.f_set_requires_grad(true)?;
         Ok(self.add(name, tensor, true))
     }
 
@@ -82,6 +84,14 @@ impl Builder {
         let shared = tensor.shallow_clone();
         self.parameters.push(Parameter { name, tensor, trainable });
         shared
+    }
+}
+
+/// The kernel of a convolution as the images are laid out, anything else as it is.
+fn laid_out(tensor: &Tensor) -> Result<Tensor, EngineError> {
+    match tensor.dim() {
+        4 => channels_last(tensor),
+        _ => Ok(tensor.shallow_clone()),
     }
 }
 

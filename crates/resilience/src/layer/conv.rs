@@ -1,6 +1,6 @@
 //! Two-dimensional convolution, with what always stands behind it: a bias or batch norm.
 
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 use super::{BatchNorm, Builder, Layer, Mode};
 use crate::error::EngineError;
@@ -67,6 +67,25 @@ impl Conv {
     }
 }
 
+impl Conv {
+    /// The same convolution as it is when evaluated: fixed, with a bias in place of batch norm.
+    /// The product is rounded once, from f64.
+    pub fn fold(&self, builder: &mut Builder) -> Result<Self, EngineError> {
+        let (weight, bias) = match &self.shift {
+            Shift::Bias(bias) => (self.weight.shallow_clone(), bias.shallow_clone()),
+            Shift::Norm(norm) => {
+                let [scale, bias] = norm.scale_and_bias()?;
+                let weight = self.weight.f_to_kind(Kind::Double)?;
+                (weight.f_mul(&scale.f_view([-1, 1, 1, 1])?)?, bias)
+            }
+        };
+        let name = self.name.clone();
+        let weight = builder.fixed(format!("{name}.weight"), &weight)?;
+        let shift = Shift::Bias(builder.fixed(format!("{name}.bias"), &bias)?);
+        Ok(Self { name, weight, shift, window: self.window })
+    }
+}
+
 impl Layer for Conv {
     fn name(&self) -> &str {
         &self.name
@@ -87,6 +106,10 @@ impl Layer for Conv {
             Shift::Bias(bias) => Ok(convolve(Some(bias))?),
             Shift::Norm(norm) => norm.forward(&convolve(None)?, mode),
         }
+    }
+
+    fn folded(&self, builder: &mut Builder) -> Result<Box<dyn Layer>, EngineError> {
+        Ok(Box::new(self.fold(builder)?))
     }
 
     fn parameters(&self) -> u64 {

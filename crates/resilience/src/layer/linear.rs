@@ -40,6 +40,13 @@ impl Layer for Linear {
         Ok(input.f_linear(&self.weight, Some(&self.bias))?)
     }
 
+    fn folded(&self, builder: &mut Builder) -> Result<Box<dyn Layer>, EngineError> {
+        let name = self.name.clone();
+        let weight = builder.fixed(format!("{name}.weight"), &self.weight)?;
+        let bias = builder.fixed(format!("{name}.bias"), &self.bias)?;
+        Ok(Box::new(Self { name, weight, bias }))
+    }
+
     fn parameters(&self) -> u64 {
         (self.weight.numel() + self.bias.numel()) as u64
     }

@@ -42,6 +42,10 @@ pub trait Layer {
     /// Its output for a batch; the first dimension is the sample.
     fn forward(&self, input: &Tensor, mode: Mode) -> Result<Tensor, EngineError>;
 
+    /// The same layer for evaluation alone: its parameters are fixed copies, and batch norm is
+    /// part of the convolution before it.
+    fn folded(&self, builder: &mut Builder) -> Result<Box<dyn Layer>, EngineError>;
+
     /// Number of trainable parameters.
     fn parameters(&self) -> u64 {
         0

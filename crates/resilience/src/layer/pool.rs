@@ -2,7 +2,7 @@
 
 use tch::Tensor;
 
-use super::{Layer, Mode};
+use super::{Builder, Layer, Mode};
 use crate::error::EngineError;
 
 /// ReLU, then 2x2 max pooling.
@@ -25,6 +25,10 @@ impl Layer for ReluMaxPool {
     fn forward(&self, input: &Tensor, _: Mode) -> Result<Tensor, EngineError> {
         Ok(input.f_max_pool2d([2, 2], [2, 2], [0, 0], [1, 1], false)?.f_relu()?)
     }
+
+    fn folded(&self, _: &mut Builder) -> Result<Box<dyn Layer>, EngineError> {
+        Ok(Box::new(Self))
+    }
 }
 
 /// max(x, 0).
@@ -42,6 +46,10 @@ impl Layer for Relu {
 
     fn forward(&self, input: &Tensor, _: Mode) -> Result<Tensor, EngineError> {
         Ok(input.f_relu()?)
+    }
+
+    fn folded(&self, _: &mut Builder) -> Result<Box<dyn Layer>, EngineError> {
+        Ok(Box::new(Self))
     }
 }
 
@@ -61,6 +69,10 @@ impl Layer for Flatten {
     fn forward(&self, input: &Tensor, _: Mode) -> Result<Tensor, EngineError> {
         Ok(input.f_flatten(1, -1)?)
     }
+
+    fn folded(&self, _: &mut Builder) -> Result<Box<dyn Layer>, EngineError> {
+        Ok(Box::new(Self))
+    }
 }
 
 /// The mean over all pixels: `[n,c,h,w]` -> `[n,c]`.
@@ -78,6 +90,10 @@ impl Layer for GlobalAveragePool {
 
     fn forward(&self, input: &Tensor, _: Mode) -> Result<Tensor, EngineError> {
         Ok(input.f_mean_dim([2_i64, 3].as_slice(), false, None)?)
+    }
+
+    fn folded(&self, _: &mut Builder) -> Result<Box<dyn Layer>, EngineError> {
+        Ok(Box::new(Self))
     }
 }
 

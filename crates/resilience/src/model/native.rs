@@ -1,6 +1,7 @@
 //! A network of the zoo with its normalisation.
 
 use std::cell::Cell;
+use std::rc::Rc;
 
 use resilience_core::format::array::StateDict;
 use tch::{Kind, Tensor};
@@ -13,7 +14,7 @@ use crate::zoo::{self, Network, Trainable};
 /// A native network that takes pixels in [0, 1].
 pub struct Native {
     network: Network,
-    normalise: Normalise,
+    normalise: Rc<Normalise>,
     passes: Cell<Passes>,
 }
 
@@ -21,7 +22,16 @@ impl Native {
     /// Joins a network with its normalisation.
     #[must_use]
     pub fn new(network: Network, normalise: Normalise) -> Self {
-        Self { network, normalise, passes: Cell::new(Passes::default()) }
+        Self { network, normalise: Rc::new(normalise), passes: Cell::new(Passes::default()) }
+    }
+
+    /// The same model with its network [folded](Network::folded), which counts its own passes.
+    pub fn folded(&self) -> Result<Self, EngineError> {
+        Ok(Self {
+            network: self.network.folded()?,
+            normalise: Rc::clone(&self.normalise),
+            passes: Cell::new(Passes::default()),
+        })
     }
 
     /// A network of the zoo in f32 with weights from a state dict, fixed, ready to be evaluated.
@@ -50,7 +60,7 @@ impl Native {
 
     /// What happens to the pixels first.
     #[must_use]
-    pub const fn normalise(&self) -> &Normalise {
+    pub fn normalise(&self) -> &Normalise {
         &self.normalise
     }
 

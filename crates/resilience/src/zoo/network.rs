@@ -8,7 +8,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::ArchitectureSpec;
 use crate::error::EngineError;
-use crate::layer::{Layers, Mode, Parameter};
+use crate::layer::{Builder, Layers, Mode, Parameter};
 
 /// Layers applied one after the other, and their parameters by name.
 pub struct Network {
@@ -41,6 +41,22 @@ impl Network {
         Ok(value)
     }
 
+    /// The same network for evaluation alone, and faster: each batch norm is part of the
+    /// convolution before it. Its parameters are copies of what they are now and cannot be
+    /// trained; its logits and gradients are the same but for rounding, so that what it finds is
+    /// to be judged by the network itself.
+    pub fn folded(&self) -> Result<Self, EngineError> {
+        let mut builder = Builder::new(0, self.kind());
+        let layers: Result<Layers, _> =
+            self.layers.iter().map(|layer| layer.folded(&mut builder)).collect();
+        Ok(Self::new(self.architecture, layers?, builder.finish()))
+    }
+
+    /// What it computes in.
+    fn kind(&self) -> Kind {
+        self.parameters.first().map_or(Kind::Float, |parameter| parameter.tensor.kind())
+    }
+
     /// The tensors that an optimiser changes, in the order of the state dict.
     pub fn trainable(&self) -> impl Iterator<Item = &Parameter> {
         self.parameters.iter().filter(|parameter| parameter.trainable)
@@ -55,8 +71,7 @@ impl Network {
     /// The layers with the shapes that they really give, found by passing one blank image.
     pub fn describe(&self) -> Result<Vec<LayerRecord>, EngineError> {
         let [c, h, w] = self.architecture.input;
-        let kind = self.parameters.first().map_or(Kind::Float, |p| p.tensor.kind());
-        let mut value = Tensor::f_zeros([1, c, h, w], (kind, Device::Cpu))?;
+        let mut value = Tensor::f_zeros([1, c, h, w], (self.kind(), Device::Cpu))?;
         let _guard = tch::no_grad_guard();
         let mut records = Vec::with_capacity(self.layers.len());
         for layer in &self.layers {
@@ -168,4 +183,71 @@ pub(crate) fn to_array(tensor: &Tensor) -> Result<Array, EngineError> {
         expected: "as many numbers as its shape holds".to_owned(),
         found: format!("{:?}", tensor.size()),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::zoo::{ARCHITECTURES, find};
+
+    /// A network whose batch norms all do something, as after a training.
+    fn trained(architecture: &'static ArchitectureSpec, kind: Kind) -> Network {
+        let network = architecture.build(3, kind).unwrap();
+        let _guard = tch::no_grad_guard();
+        for Parameter { name, tensor, .. } in &network.parameters {
+            if let [channels] = tensor.size()[..] {
+                let wave = (Tensor::arange(channels, (kind, Device::Cpu)) * 1.7).sin() * 0.4;
+                let positive = name.ends_with(".weight") || name.ends_with(".running_var");
+                tensor.shallow_clone().copy_(&if positive { wave + 0.9 } else { wave });
+            }
+        }
+        network
+    }
+
+    /// Logits, and the gradient of their weighted sum with respect to the images.
+    fn answers(network: &Network, shape: [i64; 4], kind: Kind) -> [Tensor; 2] {
+        let n = shape.iter().product::<i64>();
+        let images = (Tensor::arange(n, (kind, Device::Cpu)) * 0.739).sin().view(shape) * 2.0;
+        let images = images.set_requires_grad(true);
+        let logits = network.forward(&images, Mode::Eval).unwrap();
+        let weights = Tensor::linspace(-1.0, 1.0, logits.size()[1], (kind, Device::Cpu));
+        (&logits * weights).sum(kind).backward();
+        [logits.detach(), images.grad()]
+    }
+
+    fn assert_same(one: &Network, other: &Network, shape: [i64; 4], kind: Kind, tolerance: f64) {
+        for (a, b) in answers(one, shape, kind).iter().zip(answers(other, shape, kind)) {
+            let apart = ((a - &b).abs().max() / b.abs().max()).double_value(&[]);
+            assert!(apart <= tolerance, "{}: {apart}", one.architecture.id);
+        }
+    }
+
+    /// Would catch a constant, a sign, a layer or a shortcut that folding gets wrong or forgets.
+    #[test]
+    fn folding_changes_nothing_but_rounding() {
+        for &architecture in ARCHITECTURES {
+            let network = trained(architecture, Kind::Double);
+            let folded = network.folded().unwrap();
+            let [c, h, w] = architecture.input;
+            assert_same(&folded, &network, [2, c, h, w], Kind::Double, 1e-10);
+        }
+        // Small images, so that no ReLU is as near to its kink as the rounding of f32.
+        let network = trained(find("resnet20").unwrap(), Kind::Float);
+        assert_same(&network.folded().unwrap(), &network, [2, 3, 8, 8], Kind::Float, 1e-4);
+    }
+
+    /// Would catch a batch norm that stays, and parameters that training would still reach.
+    #[test]
+    fn a_folded_network_stands_alone() {
+        let network = trained(find("resnet20").unwrap(), Kind::Float);
+        let folded = network.folded().unwrap();
+        assert_eq!(folded.trainable().count(), 0);
+        let before = folded.state_dict().unwrap();
+        assert!(before.names().all(|name| name.contains("conv") || name.contains("linear")));
+        let _guard = tch::no_grad_guard();
+        for parameter in network.trainable() {
+            let _ = parameter.tensor.shallow_clone().zero_();
+        }
+        assert_eq!(folded.state_dict().unwrap(), before);
+    }
 }
