@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use resilience::augment::Interpolation;
 use resilience_core::manifest::{Channels, MEAN, STD, channels};
+use resilience_core::plan::{Keep, Shard};
 use resilience_core::record::LabelSource;
 use resilience_core::threat::{Eps, Norm};
 
@@ -35,13 +36,19 @@ pub enum Command {
     Reproduce(Reproduce),
     /// Train a network.
     Train(Train),
-    /// Attack models and measure what is left.
+    /// Attack models and measure what is left: robust accuracy, as an upper bound.
     Eval(Eval),
+    /// Check a run's evidence: every stored example, every figure, nothing taken on trust.
+    Verify(Verify),
+    /// Join the shards of a run.
+    Merge(Merge),
+    /// Write a run's outcomes as CSV, or its adversarial images for NumPy.
+    Export(Export),
     /// Write one HTML page of one or several finished runs.
     Report(Report),
     /// List what the program knows.
     List(List),
-    /// Explain an architecture, a data set, an attack or a recipe.
+    /// Explain an architecture, a data set, an attack, a suite, a recipe or a known model.
     Explain(Explain),
     /// Measure throughput, as one JSON line (used by `make bench`).
     #[command(hide = true)]
@@ -79,7 +86,10 @@ pub struct Reproduce {
     /// report.
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     pub n: Option<u64>,
-    /// Go on from the last finished epoch of an interrupted run in the same folder.
+    /// Evaluate robust accuracy (the suite `quick`) on the first N test images.
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub robust_n: u64,
+    /// Go on from where an interrupted run in the same folder was, with the same options.
     #[arg(long)]
     pub resume: bool,
     /// Folder for the results; an earlier reproduction in it is replaced.
@@ -167,9 +177,18 @@ impl Normalisation {
 }
 
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Without --suite and --attack the suite `quick` is run. Robust accuracy is \
+    always an upper bound: a stronger attack can only lower it.\n\
+    Several models are compared pairwise on the same images. Several radii give a curve; what is \
+    broken within a smaller ball counts as broken within a larger one, and the last radius given is \
+    the headline.\n\
+    A run that was stopped or killed goes on with `resilience eval --resume DIR`."
+)]
 pub struct Eval {
-    /// A manifest (TOML), a weights file with --arch (and --mean, --std), or a known model's name.
-    #[arg(required = true, value_name = "MODEL")]
+    /// A manifest (TOML), a weights file with --arch (and --mean, --std), or a known model's name
+    /// (see `resilience list models`).
+    #[arg(required_unless_present = "resume", value_name = "MODEL")]
     pub models: Vec<String>,
     /// The architecture of MODELs that are weights files.
     #[arg(long, value_name = "NAME")]
@@ -181,28 +200,124 @@ pub struct Eval {
     /// Evaluate on the first N test images [default: all].
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     pub n: Option<u64>,
-    /// The attack (see `resilience list attacks`), or `none`.
-    #[arg(long, value_name = "NAME|none", default_value = "fgsm")]
-    pub attack: String,
+    /// Attacks in order: a suite's name (see `resilience list suites`) or its file (TOML).
+    #[arg(long, value_name = "NAME|FILE", conflicts_with = "attack")]
+    pub suite: Option<String>,
+    /// One attack (see `resilience list attacks`) on all images, or `none`.
+    #[arg(long, value_name = "NAME|none")]
+    pub attack: Option<String>,
+    /// A setting of the attack, such as steps=50; may be repeated (see `resilience explain NAME`).
+    #[arg(long, value_name = "NAME=VALUE", requires = "attack", value_parser = pair)]
+    pub set: Vec<(String, String)>,
     /// Norm of the perturbation.
     #[arg(long, default_value = "linf", ignore_case = true)]
     pub norm: Norm,
-    /// Radius, on the scale where pixels lie in [0, 1], such as 0.1 or 8/255. Several,
-    /// separated by commas, give a curve; the last one is the result in the table.
-    #[arg(long, default_value = "0.1", value_delimiter = ',')]
+    /// Radius, on the scale where pixels lie in [0, 1], such as 8/255 or 0.1; several, separated by
+    /// commas, give a curve [default: 8/255 for linf, 0.5 for l2].
+    #[arg(long, value_delimiter = ',')]
     pub eps: Vec<Eps>,
-    /// Whose labels the attack pushes away from.
+    /// Whose labels the attack pushes away from (with --attack; a suite says so itself).
     #[arg(long, value_enum, default_value_t = Labels::True)]
     pub labels: Labels,
+    /// Run each attack of the suite on all images, not only on what the ones before have left.
+    #[arg(long)]
+    pub individual: bool,
+    /// Which adversarial images to keep: those that broke an image are what `verify` checks.
+    #[arg(long, value_enum, default_value_t = KeepArg::Broken)]
+    pub keep: KeepArg,
+    /// Passes that a noisy model's verdicts are the mean of.
+    #[arg(long, value_name = "K", default_value_t = 10, value_parser = clap::value_parser!(u32).range(2..=10_000))]
+    pub passes: u32,
     /// Seed of everything random.
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
+    /// Consecutive images that are attacked together; shards are made of whole blocks.
+    #[arg(long, value_name = "N", default_value_t = resilience::evaluate::BLOCK, value_parser = clap::value_parser!(u64).range(1..=65_536))]
+    pub block: u64,
+    /// Do only part K of M of the images; `resilience merge` joins the parts.
+    #[arg(long, value_name = "K/M")]
+    pub shard: Option<Shard>,
     /// Replace an earlier run in DIR.
     #[arg(long)]
     pub overwrite: bool,
+    /// Go on with the run in DIR, by its own plan; only --data and MODELs, in the same order, may be
+    /// given beside, for where they lie now.
+    #[arg(long, value_name = "DIR", conflicts_with_all = [
+        "out", "overwrite", "suite", "attack", "eps", "n", "shard", "individual",
+    ])]
+    pub resume: Option<PathBuf>,
     /// Folder for the results: report.html, summary.json, run.sqlite.
+    #[arg(long, value_name = "DIR", required_unless_present = "resume")]
+    pub out: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Every stored example is held against the data and the model: inside [0, 1], \
+    inside the ball (in f64), misclassified. That proves that robust accuracy is at most what the \
+    run says, and nothing about how much lower it may be. --replay attacks survivors again with their \
+    own random numbers: it shows that the run did what it says."
+)]
+pub struct Verify {
+    /// Folder of the run.
+    #[arg(value_name = "DIR")]
+    pub run: PathBuf,
+    /// Where the models lie now, in the order of the run [default: as the run called them].
+    #[arg(long, value_name = "MODEL")]
+    pub model: Vec<String>,
+    #[command(flatten)]
+    pub data: DataArgs,
+    /// Attack so many survivors of each attack again, chosen at random.
+    #[arg(long, value_name = "K", default_value_t = 0)]
+    pub replay: u64,
+}
+
+#[derive(Debug, Args)]
+pub struct Merge {
+    /// Folders of the finished shards, all of them.
+    #[arg(required = true, value_name = "DIR")]
+    pub runs: Vec<PathBuf>,
+    /// Folder for the joined run.
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct Export {
+    /// Folder of the run.
+    #[arg(value_name = "DIR")]
+    pub run: PathBuf,
+    /// csv: one line for each image and attack; npz: the images that broke a model, for NumPy
+    /// (`x_adv`, `y`, `index`, `attack`), one file a model.
+    #[arg(long, value_enum)]
+    pub format: ExportFormat,
+    /// csv: the file to write [default: DIR/outcomes.csv]; npz: the folder to write to, one file a
+    /// model [default: DIR].
+    #[arg(long, value_name = "FILE|FOLDER")]
+    pub out: Option<PathBuf>,
+}
+
+/// The forms of an export.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ExportFormat {
+    Csv,
+    Npz,
+}
+
+/// Which adversarial images are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum KeepArg {
+    None,
+    Broken,
+}
+
+impl From<KeepArg> for Keep {
+    fn from(argument: KeepArg) -> Self {
+        match argument {
+            KeepArg::None => Self::None,
+            KeepArg::Broken => Self::Broken,
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -224,7 +339,7 @@ pub struct List {
 
 #[derive(Debug, Args)]
 pub struct Explain {
-    /// The name of an architecture, a data set, an attack or a recipe.
+    /// The name of an architecture, a data set, an attack, a suite, a recipe or a known model.
     pub name: String,
 }
 
@@ -258,6 +373,26 @@ pub enum Workload {
         #[arg(long, default_value_t = 10_000)]
         n: u64,
     },
+    /// A suite at one radius.
+    Suite {
+        #[command(flatten)]
+        data: DataArgs,
+        /// Manifest or known name.
+        #[arg(long)]
+        model: String,
+        /// Test images.
+        #[arg(long, default_value_t = 100)]
+        n: u64,
+        /// Its name or file.
+        #[arg(long, default_value = "autoattack-standard")]
+        suite: String,
+        /// Norm of the perturbation.
+        #[arg(long, default_value = "linf", ignore_case = true)]
+        norm: Norm,
+        /// Radius.
+        #[arg(long, default_value = "8/255")]
+        eps: Eps,
+    },
 }
 
 /// What can be listed.
@@ -266,7 +401,9 @@ pub enum Registry {
     Architectures,
     Datasets,
     Attacks,
+    Suites,
     Recipes,
+    Models,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -303,6 +440,11 @@ impl Labels {
             Self::Both => &[LabelSource::True, LabelSource::Predicted],
         }
     }
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE, such as steps=50")?;
+    Ok((name.trim().to_owned(), value.trim().to_owned()))
 }
 
 fn positive(text: &str) -> Result<f64, String> {

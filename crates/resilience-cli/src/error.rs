@@ -5,10 +5,12 @@ use std::path::PathBuf;
 use resilience::EngineError;
 use resilience_core::dataset::DatasetError;
 use resilience_core::dataset::download::DownloadError;
+use resilience_core::export::ExportError;
 use resilience_core::format::FormatError;
 use resilience_core::manifest::ManifestError;
 use resilience_core::report::ReportError;
-use resilience_core::store::StoreError;
+use resilience_core::store::{MergeError, StoreError};
+use resilience_core::suite::SuiteError;
 use resilience_core::summary::SummaryError;
 
 use crate::exit;
@@ -67,6 +69,49 @@ pub enum CliError {
         /// Its shape and classes.
         found: String,
     },
+    /// A suite's.
+    #[error(transparent)]
+    Suite(#[from] SuiteError),
+    /// Shards that do not make a whole.
+    #[error(transparent)]
+    Merge(#[from] MergeError),
+    /// An export's.
+    #[error(transparent)]
+    Export(#[from] ExportError),
+    /// Other images than those of the run.
+    #[error(
+        "the data are not those of the run: expected {expected}; found {found}; name the right \
+         folder with --data"
+    )]
+    OtherData {
+        /// What the run was made on.
+        expected: String,
+        /// What is there.
+        found: String,
+    },
+    /// Another model than that of the run.
+    #[error(
+        "model '{model}' is not that of the run: its {what} should be {expected}, but is {found}; \
+         name the right one"
+    )]
+    OtherModel {
+        /// The model's name.
+        model: String,
+        /// What differs.
+        what: &'static str,
+        /// As the run has it.
+        expected: String,
+        /// As it is.
+        found: String,
+    },
+    /// Verification found something that does not hold.
+    #[error("{dir}: {problems}; the run's figures are not to be trusted")]
+    NotVerified {
+        /// The run's folder.
+        dir: PathBuf,
+        /// How many of what.
+        problems: String,
+    },
     /// A training record that cannot be read.
     #[error("{path} is no training record: {reason}; move it away, or train again")]
     TrainingFile {
@@ -99,8 +144,13 @@ impl CliError {
         match self {
             Self::Usage(_)
             | Self::Engine(
-                EngineError::UnknownName { .. } | EngineError::NormNotSupported { .. },
-            ) => exit::USAGE,
+                EngineError::UnknownName { .. }
+                | EngineError::NormNotSupported { .. }
+                | EngineError::UnknownSetting { .. }
+                | EngineError::Setting { .. },
+            )
+            | Self::Suite(SuiteError::Unknown { .. }) => exit::USAGE,
+            Self::NotVerified { .. } => exit::NOT_VERIFIED,
             Self::Engine(EngineError::Cancelled)
             | Self::Dataset(
                 DatasetError::Cancelled(_)
@@ -114,6 +164,9 @@ impl CliError {
             | Self::Store(
                 StoreError::ReadOnly { .. } | StoreError::Full { .. } | StoreError::Locked { .. },
             )
+            | Self::Engine(EngineError::Store(
+                StoreError::ReadOnly { .. } | StoreError::Full { .. } | StoreError::Locked { .. },
+            ))
             | Self::Dataset(
                 DatasetError::Unreachable { .. }
                 | DatasetError::NoCache { .. }

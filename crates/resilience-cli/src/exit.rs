@@ -2,6 +2,8 @@
 
 /// Everything was done.
 pub const DONE: u8 = 0;
+/// `verify` found something that does not hold.
+pub const NOT_VERIFIED: u8 = 1;
 /// The arguments make no sense (clap's own code).
 pub const USAGE: u8 = 2;
 /// A file, a model or a data set is not what it should be.
@@ -16,6 +18,7 @@ pub const INTERRUPTED: u8 = 130;
 /// The same for `--help`.
 pub const TABLE: &str = "Exit codes:
   0    done
+  1    not verified: `verify` found an example or a figure that does not hold
   2    usage: the arguments make no sense
   3    bad input: a file, a model or a data set is not what it should be
   4    incomplete: the run ended early (an attack failed, training diverged)

@@ -6,6 +6,7 @@ mod environment;
 mod error;
 mod exit;
 mod models;
+mod planning;
 mod results;
 mod screen;
 

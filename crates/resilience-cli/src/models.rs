@@ -2,8 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use resilience::evaluate::Model;
-use resilience::model::Native;
+use resilience::model::{Model, Native};
 use resilience::zoo;
 use resilience_core::dataset::Images;
 use resilience_core::format::array::StateDict;
@@ -30,6 +29,8 @@ pub const BASELINES: [&str; 2] = ["resnet32-linf8-adversarial", "resnet32-standa
 
 /// A model ready to be evaluated, and what is recorded of it.
 pub struct Loaded {
+    /// What the command line called it, or could call it.
+    pub request: String,
     /// The model.
     pub model: Model,
     /// Everything but the data it is evaluated on.
@@ -48,8 +49,13 @@ pub struct Description {
 }
 
 impl Description {
-    /// The record of this model on these images.
-    pub fn on(&self, images: &Images) -> ModelRecord {
+    /// SHA-256 of the weights file.
+    pub fn weights_sha256(&self) -> &str {
+        &self.weights_sha256
+    }
+
+    /// The record of this model on these images, with verdicts of so many passes.
+    pub fn on(&self, images: &Images, passes: u32) -> ModelRecord {
         let Self { manifest, weights_sha256, training, parameters, layers } = self.clone();
         ModelRecord {
             name: manifest.name,
@@ -61,14 +67,28 @@ impl Description {
             parameters,
             layers,
             training,
+            passes,
             dataset: images.record(),
         }
     }
 }
 
 /// The names of the known models.
-fn known() -> impl Iterator<Item = &'static str> {
+pub fn known() -> impl Iterator<Item = &'static str> {
     KNOWN.iter().map(|(name, _)| *name)
+}
+
+/// The manifest of a known model.
+pub fn manifest(name: &str) -> Option<Result<Manifest, CliError>> {
+    let (name, text) = KNOWN.iter().find(|(known, _)| *known == name)?;
+    Some(Manifest::parse(Path::new(&format!("{name}.toml")), text).map_err(CliError::from))
+}
+
+/// Whether what a user calls a model says its architecture and normalisation itself: a known name
+/// or a manifest, not a weights file.
+pub fn says_itself(model: &str) -> bool {
+    let toml = Path::new(model).extension().is_some_and(|e| e.eq_ignore_ascii_case("toml"));
+    toml || known().any(|name| name == model)
 }
 
 /// The manifest that a user means: a TOML file, a weights file with options, or a known name.
@@ -78,7 +98,7 @@ pub fn resolve(
     normalisation: &Normalisation,
 ) -> Result<Manifest, CliError> {
     let path = Path::new(model);
-    let says_itself = || {
+    let refuse_options = || {
         if arch.is_none() && normalisation.mean.is_none() {
             return Ok(());
         }
@@ -87,9 +107,9 @@ pub fn resolve(
              --arch, --mean and --std"
         )))
     };
-    if let Some((name, text)) = KNOWN.iter().find(|(name, _)| *name == model) {
-        says_itself()?;
-        return Ok(Manifest::parse(Path::new(&format!("{name}.toml")), text)?);
+    if let Some(manifest) = manifest(model) {
+        refuse_options()?;
+        return manifest;
     }
     if !path.exists() || path.is_dir() {
         return Err(CliError::Usage(format!(
@@ -98,8 +118,8 @@ pub fn resolve(
             did_you_mean(model, known())
         )));
     }
-    if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("toml")) {
-        says_itself()?;
+    if says_itself(model) {
+        refuse_options()?;
         return Ok(Manifest::read(path)?);
     }
     let Some(arch) = arch else {
@@ -119,6 +139,7 @@ pub fn resolve(
         source: "weights file given on the command line".to_owned(),
         license: None,
         dataset: None,
+        input_noise: 0.0,
         notes: None,
     })
 }
@@ -155,16 +176,17 @@ pub fn locate(manifest: &Manifest, data: Option<&str>) -> Result<PathBuf, CliErr
     })
 }
 
-/// Reads the weights and puts the model together.
-pub fn load(mut manifest: Manifest, data: Option<&str>) -> Result<Loaded, CliError> {
+/// Reads the weights and puts the model together; `request` is what the command line called it.
+pub fn load(request: &str, mut manifest: Manifest, data: Option<&str>) -> Result<Loaded, CliError> {
     manifest.file = locate(&manifest, data)?;
     let (state, sha256) = manifest.load()?;
     let training = crate::cmd::train::training_beside(&manifest.file, &sha256)?;
-    assemble(manifest, &state, sha256, training)
+    assemble(request, manifest, &state, sha256, training)
 }
 
 /// Puts a model together from weights that are in memory.
 pub fn assemble(
+    request: &str,
     manifest: Manifest,
     state: &StateDict,
     weights_sha256: String,
@@ -172,9 +194,13 @@ pub fn assemble(
 ) -> Result<Loaded, CliError> {
     let native = Native::load(&manifest.architecture, state, manifest.mean, manifest.std)?;
     let (parameters, layers) = (native.network().parameter_count(), native.network().describe()?);
-    let model = Model { name: manifest.name.clone(), reference: Box::new(native) };
+    let native = native.with_input_noise(manifest.input_noise);
+    // The faster form of the same network is what attacks look at; the network itself decides.
+    let search = Box::new(native.folded()?);
+    let model =
+        Model { name: manifest.name.clone(), reference: Box::new(native), search: Some(search) };
     let describe = Description { manifest, weights_sha256, training, parameters, layers };
-    Ok(Loaded { model, describe })
+    Ok(Loaded { request: request.to_owned(), model, describe })
 }
 
 /// Whether a model can answer for these images: their shape, their classes, and the data set where

@@ -1,49 +1,97 @@
-//! Evaluating models into a run store, and what is written of it.
+//! Carrying out a plan, and what is written of it.
 
 use std::path::Path;
 
-use resilience::evaluate::{self, Setup};
+use resilience::evaluate;
 use resilience_core::context::Context;
 use resilience_core::dataset::Images;
+use resilience_core::plan::{Keep, ModelPlan, Plan, Shard};
 use resilience_core::report::{self, Run};
-use resilience_core::store::RunStore;
+use resilience_core::store::{self, RunStore};
 
 use crate::environment::Environment;
 use crate::error::CliError;
 use crate::models::{self, Loaded};
 use crate::screen::Screen;
 
-const SUMMARY: &str = "summary.json";
+/// Name of the file for machines in a run's folder.
+pub const SUMMARY: &str = "summary.json";
 const PAGE: &str = "report.html";
 
-/// Images whose adversarial examples are kept for the gallery: the first of the split.
-const GALLERY: u64 = 8;
-
-/// Evaluates one model: clean, then each attack; the points of a curve on the first `curve_images`
-/// only.
-pub fn evaluate(
-    loaded: &Loaded,
+/// What a plan says of the models: who they are, whether they are noisy, and how long they take.
+pub fn probe(
+    loaded: &[Loaded],
     images: &Images,
-    curve_images: usize,
-    setups: &[Setup],
+    passes: u32,
+    environment: &Environment,
+) -> Result<Vec<ModelPlan>, CliError> {
+    let mut plans = Vec::new();
+    for model in loaded {
+        let manifest = &model.describe.manifest;
+        models::check_fit(&manifest.architecture, manifest.dataset.as_deref(), images)?;
+        let found = evaluate::probe(environment, &model.model, images)?;
+        plans.push(ModelPlan {
+            name: manifest.name.clone(),
+            request: model.request.clone(),
+            architecture: manifest.architecture.clone(),
+            weights_sha256: model.describe.weights_sha256().to_owned(),
+            mean: manifest.mean,
+            std: manifest.std,
+            input_noise: manifest.input_noise,
+            passes: if found.noisy { passes } else { 1 },
+            forward_seconds: found.forward_seconds,
+            backward_seconds: found.backward_seconds,
+        });
+    }
+    Ok(plans)
+}
+
+/// Says what is to come: the part that is done, and how much room the kept images may need.
+pub fn announce(plan: &Plan, images: &Images, screen: &Screen) {
+    if plan.shard != Shard::WHOLE {
+        let range = plan.shard.images(plan.dataset.n, plan.block);
+        screen.note(&format!(
+            "shard {}: images {} to {} of {}",
+            plan.shard,
+            range.start,
+            range.end.saturating_sub(1),
+            plan.dataset.n
+        ));
+    }
+    for model in plan.models.iter().filter(|model| model.passes > 1) {
+        screen.note(&format!(
+            "{} answers differently each time: every figure is the mean of {} passes; the suite \
+             autoattack-rand takes means of gradients too",
+            model.name, model.passes
+        ));
+    }
+    if plan.keep == Keep::Broken && !plan.stages.is_empty() {
+        let n = plan.shard.images(plan.dataset.n, plan.block).count() as u64;
+        let bytes = store::example_bytes(images.shape(), n * plan.models.len() as u64);
+        screen.note(&format!(
+            "adversarial images are kept: at most {:.0} MB a radius (--keep none leaves them out)",
+            bytes as f64 / 1e6
+        ));
+    }
+}
+
+/// Carries out what the plan says and the store does not hold yet.
+pub fn evaluate(
+    plan: &Plan,
+    loaded: &[Loaded],
+    images: &Images,
     store: &mut RunStore,
     environment: &Environment,
     screen: &mut Screen,
 ) -> Result<(), CliError> {
-    let manifest = &loaded.describe.manifest;
-    models::check_fit(&manifest.architecture, manifest.dataset.as_deref(), images)?;
+    let records: Vec<_> = loaded
+        .iter()
+        .zip(&plan.models)
+        .map(|(model, plan)| model.describe.on(images, plan.passes))
+        .collect();
+    let models: Vec<_> = loaded.iter().map(|loaded| &loaded.model).zip(&records).collect();
     let mut context = Context { observer: screen, clock: environment };
-    let clean = evaluate::clean(&mut context, &loaded.model, images)?;
-    let model = store.add_model(&loaded.describe.on(images), &clean)?;
-    let first = images.clone().first(curve_images);
-    for &setup in setups {
-        let (images, keep): (_, Vec<u64>) =
-            if setup.curve { (&first, Vec::new()) } else { (images, (0..GALLERY).collect()) };
-        let clean = &clean[..images.len()];
-        let outcome = evaluate::attack(&mut context, &loaded.model, images, clean, setup, &keep)?;
-        store.add_attack(model, &outcome.record, &outcome.outcomes, &outcome.examples)?;
-    }
-    Ok(())
+    Ok(evaluate::run(&mut context, plan, &models, images, store)?)
 }
 
 /// Removes what an earlier run in the folder was summed up in: it would stand beside outcomes that
@@ -60,9 +108,8 @@ pub fn remove_old(dir: &Path) -> Result<(), CliError> {
     Ok(())
 }
 
-/// Writes summary.json and report.html of a finished run, and prints its table.
-pub fn write(dir: &Path, store: &mut RunStore, screen: &Screen) -> Result<(), CliError> {
-    store.finish()?;
+/// Writes summary.json and report.html of a run, and prints its table.
+pub fn write(dir: &Path, store: &RunStore, screen: &Screen) -> Result<(), CliError> {
     let run = Run::from_store(store)?;
     let (json, page) = (dir.join(SUMMARY), dir.join(PAGE));
     run.summary.write(&json)?;

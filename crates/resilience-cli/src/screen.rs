@@ -133,6 +133,7 @@ fn bar(task: &str, total: Option<u64>, unit: Unit) -> ProgressBar {
         (Unit::Images, _) => {
             "  {prefix}  {bar:24} {human_pos}/{human_len}  {per_sec}  {eta} left  {msg}"
         }
+        (Unit::Steps, _) => "  {prefix}  {bar:24} {percent}%  {eta} left  {msg}",
         (Unit::Bytes, Some(_)) => {
             "  {prefix}  {bar:24} {bytes}/{total_bytes}  {bytes_per_sec}  {eta} left  {msg}"
         }

@@ -3,47 +3,16 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails right there")]
 
+mod common;
+
 use std::fs;
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
+use common::{TRAIN, done, fails, resilience};
 use serde_json::Value;
-
-fn resilience(arguments: &[&str], folder: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_resilience"));
-    command.args(arguments).current_dir(folder).env_remove("RESILIENCE_DATA");
-    command.env_remove("RESILIENCE_MODELS").env("XDG_CACHE_HOME", folder.join("cache"));
-    command
-}
-
-fn run(arguments: &str, folder: &Path) -> Output {
-    let arguments: Vec<&str> = arguments.split_whitespace().collect();
-    resilience(&arguments, folder).output().unwrap()
-}
-
-/// Runs what must succeed and gives its output.
-fn done(arguments: &str, folder: &Path) -> String {
-    let output = run(arguments, folder);
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let error = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success(), "{arguments}: {text}{error}");
-    text
-}
-
-/// Runs what must fail with this exit code, saying all of `words`.
-fn fails(arguments: &str, folder: &Path, code: i32, words: &[&str]) {
-    let output = run(arguments, folder);
-    let error = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(code), "{arguments}: {error}");
-    for word in words {
-        assert!(error.contains(word), "{arguments}: '{word}' is not in: {error}");
-    }
-    assert!(!error.contains("panicked"), "{arguments}: {error}");
-}
-
-const TRAIN: &str = "train --recipe standard --data shapes10 --n 256 --epochs 3 --threads 1";
 
 /// Would catch a figure that is not counted from the samples, a key of the documented summary that
 /// is missing, or a command whose output another cannot read.
@@ -55,13 +24,14 @@ fn train_eval_and_report_work_together() {
     for file in ["model.pth", "model.safetensors", "model.toml", "model.training.json"] {
         assert!(at.join("a").join(file).is_file(), "{file}");
     }
-    let eval = "eval a/model.toml --data shapes10 --n 120 --labels both --out run";
+    let eval = "eval a/model.toml --data shapes10 --n 120 --attack fgsm --eps 0.1 --labels both \
+                --out run";
     let table = done(eval, at);
     assert!(table.contains("true labels") && table.contains("predicted labels"), "{table}");
 
     let summary: Value =
         serde_json::from_str(&fs::read_to_string(at.join("run/summary.json")).unwrap()).unwrap();
-    assert_eq!(summary["schema"], 1);
+    assert_eq!(summary["schema"], 2);
     let model = &summary["models"][0];
     assert_eq!(model["dataset"]["name"], "shapes10");
     assert_eq!(model["clean"]["n"], 120);
@@ -80,7 +50,9 @@ fn train_eval_and_report_work_together() {
 
     fails(eval, at, 3, &["already holds a run", "--overwrite"]);
     done(&format!("{eval} --overwrite"), at);
-    done("eval a/model.safetensors --arch resilience-cnn --data shapes10 --n 120 --out other", at);
+    let other = "eval a/model.safetensors --arch resilience-cnn --data shapes10 --n 120 \
+                 --attack none --out other";
+    done(other, at);
     done("report run other --out both.html", at);
     let page = fs::read_to_string(at.join("both.html")).unwrap();
     let title = page.split("<title>").nth(1).and_then(|rest| rest.split("</title>").next());
@@ -126,6 +98,18 @@ fn mistakes_are_named_with_their_remedy() {
     fails("train --recipe standard --mean 123,117,104 --std 58,57,57 --out m.pth", at, 2, &["255"]);
     fails("eval resnet32-standard --norm l3 --out r", at, 2, &["linf, l2"]);
     fails("eval resnet32-standard --norm l1 --out r", at, 2, &["no version for l1"]);
+    fails("eval resnet32-standard --suite quik --out r", at, 2, &["did you mean 'quick'"]);
+    fails("eval resnet32-standard --attack pdg --out r", at, 2, &["did you mean 'pgd'"]);
+    let set = |set: &str| format!("eval resnet32-standard --attack pgd --set {set} --out r");
+    fails(&set("step=5"), at, 2, &["did you mean 'steps'"]);
+    fails(&set("steps=0"), at, 2, &["steps", "from 1 to", "'0'"]);
+    fails(&set("steps"), at, 2, &["NAME=VALUE"]);
+    fails("eval resnet32-standard --shard 3/2 --out r", at, 2, &["3/2", "2/8"]);
+    fs::write(at.join("my.toml"), "version = 1\nabout = 'x'\n[[attack]]\nname = 'pgd'\n").unwrap();
+    fails("eval resnet32-standard --suite my.toml --out r", at, 3, &["my.toml", "name", "id"]);
+    fails("eval --resume nothing", at, 3, &["nothing", "does not exist"]);
+    fails("verify nothing", at, 3, &["nothing", "does not exist"]);
+    fails("merge nothing --out r", at, 3, &["nothing"]);
     fs::write(at.join("weights.pth"), b"PK\x03\x04 not really").unwrap();
     fails("eval weights.pth --data shapes10 --out r", at, 2, &["--arch"]);
     fails("eval weights.pth --arch resnet20 --data shapes10 --out r", at, 3, &["weights.pth"]);
@@ -141,7 +125,8 @@ fn mistakes_are_named_with_their_remedy() {
 fn reproduce_works_without_data_and_says_so() {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();
-    let arguments = ["reproduce", "--epochs", "1", "--n", "200", "--out", "out"];
+    let arguments =
+        ["reproduce", "--epochs", "1", "--n", "200", "--robust-n", "50", "--out", "out"];
     for _ in 0..2 {
         let mut command = resilience(&arguments, at);
         // Nobody listens on this port, so that the download fails at once.
@@ -158,6 +143,17 @@ fn reproduce_works_without_data_and_says_so() {
     for model in models {
         assert_eq!(model["dataset"]["name"], "shapes10");
         assert_eq!(model["curves"][0]["points"].as_array().unwrap().len(), 8);
+        // What is left, at the usual radius and at the paper's, on fewer images.
+        assert_eq!(
+            (&model["robust"]["n"], &model["robust_threat"]["eps_text"]),
+            (&50.into(), &"8/255".into())
+        );
+        let left = |eps: &str| {
+            let evaluations = model["evaluations"].as_array().unwrap();
+            let one = evaluations.iter().find(|e| e["eps_text"] == eps && e["suite"] == "quick");
+            one.unwrap()["robust"]["correct"].as_u64().unwrap()
+        };
+        assert!(left("0.1") <= left("8/255"), "a larger ball leaves no more");
     }
     assert!(summary["run"]["notices"][0].as_str().unwrap().contains("shapes10"));
     let page = fs::read_to_string(at.join("out/report.html")).unwrap();

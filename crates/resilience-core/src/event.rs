@@ -36,6 +36,8 @@ pub enum Unit {
     Bytes,
     /// Images through a network or a reader.
     Images,
+    /// Steps of an attack on single images.
+    Steps,
 }
 
 /// The listener: takes events and says whether to stop.

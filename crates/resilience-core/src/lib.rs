@@ -4,19 +4,23 @@
 //! In reading order: [`threat`] and [`record`] are the vocabulary; [`mod@format`] turns files into
 //! plain buffers and [`dataset`] turns those into labelled images; [`store`] keeps what a run
 //! found, [`metric`] counts it, [`summary`] is the result that machines read and [`report`] the
-//! one that people read. Progress and notices leave through [`event`] alone.
+//! one that people read; [`export`] gives it to other programs. Progress and notices leave through
+//! [`event`] alone.
 
 pub mod context;
 pub mod dataset;
 pub mod event;
+pub mod export;
 pub mod format;
 pub mod manifest;
 pub mod metric;
 pub mod paper;
+pub mod plan;
 pub mod record;
 pub mod report;
 pub mod store;
 pub mod suggest;
+pub mod suite;
 pub mod summary;
 pub mod threat;
 

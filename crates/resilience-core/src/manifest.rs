@@ -10,6 +10,7 @@
 //! source = "who trained it, and where it comes from"
 //! license = "MIT"                   # optional
 //! dataset = "cifar10"               # optional; the data whose classes it knows
+//! input_noise = 0.1                 # optional; Gaussian noise that the model adds to its pixels
 //! notes = "what else to know"       # optional
 //! ```
 
@@ -42,6 +43,9 @@ pub struct Manifest {
     pub license: Option<String>,
     /// Id of the data set whose classes it knows; it is refused on any other.
     pub dataset: Option<String>,
+    /// Standard deviation of the Gaussian noise that the model adds to its pixels, anew in each
+    /// pass; 0 for none. Such a model answers differently each time.
+    pub input_noise: f64,
     /// What else to know.
     pub notes: Option<String>,
 }
@@ -62,11 +66,18 @@ struct Raw {
     license: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     dataset: Option<String>,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    input_noise: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
     notes: Option<String>,
 }
 
-const FIELDS: [&str; 10] = [
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn is_zero(value: &f64) -> bool {
+    *value <= 0.0
+}
+
+const FIELDS: [&str; 11] = [
     "name",
     "file",
     "sha256",
@@ -76,6 +87,7 @@ const FIELDS: [&str; 10] = [
     "source",
     "license",
     "dataset",
+    "input_noise",
     "notes",
 ];
 
@@ -118,6 +130,7 @@ impl Manifest {
             source: self.source.clone(),
             license: self.license.clone(),
             dataset: self.dataset.clone(),
+            input_noise: self.input_noise,
             notes: self.notes.clone(),
         };
         toml::to_string(&raw).expect("texts and numbers can be written as TOML")
@@ -190,6 +203,10 @@ fn check(path: &Path, raw: Raw) -> Result<Manifest, ManifestError> {
         .ok_or_else(|| wrong("mean", MEAN.expected, format!("{:?}", raw.mean)))?;
     let std = channels(&raw.std, STD)
         .ok_or_else(|| wrong("std", STD.expected, format!("{:?}", raw.std)))?;
+    if !(0.0..=1.0).contains(&raw.input_noise) {
+        let expected = "a standard deviation from 0 to 1 (pixels lie in [0, 1])";
+        return Err(wrong("input_noise", expected, raw.input_noise.to_string()));
+    }
     let folder = path.parent().unwrap_or_else(|| Path::new(""));
     Ok(Manifest {
         name: raw.name,
@@ -201,6 +218,7 @@ fn check(path: &Path, raw: Raw) -> Result<Manifest, ManifestError> {
         source: raw.source,
         license: raw.license,
         dataset: raw.dataset,
+        input_noise: raw.input_noise,
         notes: raw.notes,
     })
 }

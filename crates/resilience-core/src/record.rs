@@ -87,6 +87,8 @@ pub struct ModelRecord {
     pub layers: Vec<LayerRecord>,
     /// How it was trained, where this program trained it.
     pub training: Option<TrainingRecord>,
+    /// Passes that every verdict is the mean of: 1 where the model is deterministic.
+    pub passes: u32,
     /// The data it was evaluated on.
     pub dataset: DatasetRecord,
 }
@@ -148,10 +150,12 @@ pub struct CleanOutcome {
     pub index: u64,
     /// True class.
     pub label: u32,
-    /// Predicted class.
+    /// Predicted class; where the model is noisy, the one that most passes gave.
     pub predicted: u32,
-    /// Softmax probability of the predicted class.
+    /// Softmax probability of the predicted class, in the first pass that gave it.
     pub confidence: f64,
+    /// Share of the passes that gave the true class: 0 or 1 where the model is deterministic.
+    pub right: f64,
 }
 
 /// Whose labels the attack pushed away from.
@@ -175,12 +179,29 @@ impl LabelSource {
     }
 }
 
+/// Which images an attack is run on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Scope {
+    /// Every image, also those that are misclassified without an attack. Only such an attack has a
+    /// robustness score and moves.
+    All,
+    /// The images that are classified correctly.
+    Correct,
+    /// Those of them that no earlier attack of the run has broken within this threat.
+    Survivors,
+}
+
 /// One attack on one model: what was done and what it cost.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AttackRecord {
+    /// Place in the plan's stages, from 0.
+    pub stage: u64,
     /// Registry id, `fgsm`.
     pub id: String,
+    /// The suite that it is part of, `quick`; none where it was asked for by itself.
+    pub suite: Option<String>,
     /// Norm of the threat.
     pub norm: Norm,
     /// Radius as a number.
@@ -189,19 +210,26 @@ pub struct AttackRecord {
     pub eps_text: String,
     /// Whose labels were attacked.
     pub labels: LabelSource,
-    /// Settings that differ from nothing: every setting by name, as JSON.
+    /// Which images were attacked.
+    pub scope: Scope,
+    /// Every setting by name, as JSON.
     pub settings: serde_json::Value,
-    /// Whether it is a point of the accuracy-against-eps curve rather than a result of its own
-    /// (curves run on the first images only).
+    /// Whether it is a point of an accuracy-against-eps curve of its own rather than a result
+    /// (such curves run on the first images only).
     pub curve: bool,
-    /// Number of images attacked: the first n of the split.
+    /// The images that the figures are over: the first n of the split, attacked or not.
     pub n: u64,
-    /// Forward passes, counted in images.
+    /// Images that were attacked.
+    pub attacked: u64,
+    /// Forward passes, counted in images, those of the verdict included.
     pub forwards: u64,
     /// Backward passes, counted in images.
     pub backwards: u64,
     /// Wall time.
     pub seconds: f64,
+    /// Whether it was carried through; an attack that was broken off or failed says nothing of the
+    /// images that it did not break.
+    pub finished: bool,
 }
 
 /// What an attacked image gave.
@@ -210,23 +238,57 @@ pub struct AttackRecord {
 pub struct AttackOutcome {
     /// Place of the image in its split, from 0.
     pub index: u64,
-    /// Class predicted for the adversarial image.
+    /// Class that the reference predicts for the best candidate: the one that broke the image, else
+    /// the one that came closest.
     pub predicted: u32,
     /// Softmax probability of that class.
     pub confidence: f64,
-    /// Distance from the clean image in the attack's norm, in f64.
+    /// Distance of that candidate from the clean image in the attack's norm, in f64.
     pub distance: f64,
+    /// Logit of the class pushed away from less the largest other logit, in f32: negative where
+    /// the image is broken, else the smallest that the attack saw.
+    pub margin: f64,
+    /// Share of passes on that candidate that gave the true class: 0 or 1 where the model is
+    /// deterministic.
+    pub right: f64,
+    /// Restart or target, from 0, in which the candidate was found.
+    pub round: u32,
+    /// Step within that round, from 1.
+    pub step: u32,
+    /// Forward passes that this attack spent on the image until it was decided.
+    pub forwards: u64,
+    /// Backward passes, likewise.
+    pub backwards: u64,
 }
 
-/// A clean image with its adversarial example, kept to be shown.
+/// A part of an attack that is carried through or replayed as a whole: one round (a restart or a
+/// target) on a group of images.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Unit {
+    /// Index of the group's first image.
+    pub first: u64,
+    /// The round, from 0.
+    pub round: u32,
+}
+
+/// An adversarial image that was kept.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Example {
     /// Place of the image in its split, from 0.
     pub index: u64,
     /// Channels, height, width.
     pub shape: [usize; 3],
-    /// Pixels of the clean image in [0, 1], channel by channel.
-    pub clean: Vec<f32>,
-    /// Pixels of the adversarial image, likewise.
-    pub adversarial: Vec<f32>,
+    /// Pixels in [0, 1], channel by channel, as the model saw them.
+    pub pixels: Vec<f32>,
+}
+
+/// A clean image, kept to be shown beside its adversarial ones.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Picture {
+    /// Place of the image in its split, from 0.
+    pub index: u64,
+    /// Channels, height, width.
+    pub shape: [usize; 3],
+    /// 8-bit pixels, channel by channel.
+    pub pixels: Vec<u8>,
 }

@@ -1,21 +1,25 @@
-//! The result that machines read: `summary.json`, schema 1.
+//! The result that machines read: `summary.json`, schema 2.
 //!
 //! `docs/summary-schema.md` describes every field; [`from_store`] counts a run and
 //! [`Summary::write`] and [`Summary::read`] keep it.
 
 mod count;
+mod evaluation;
 mod file;
+mod pair;
 
 use serde::{Deserialize, Serialize};
 
 pub use self::count::from_store;
+pub use self::evaluation::{EvaluationSummary, StageSummary, ThreatSummary};
 pub use self::file::SummaryError;
+pub use self::pair::PairSummary;
 use crate::metric::{Paired, clopper_pearson};
 use crate::record::{LabelSource, LayerRecord, Provenance, Tool, TrainingRecord};
 use crate::threat::Norm;
 
 /// Version of `summary.json` that this program writes and reads.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
 
 /// Everything that a run found, counted.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -31,6 +35,8 @@ pub struct Summary {
     pub finished: bool,
     /// One entry a model, in the order of evaluation.
     pub models: Vec<ModelSummary>,
+    /// Every two models that were evaluated on the same images, compared image by image.
+    pub pairs: Vec<PairSummary>,
 }
 
 /// The part of a data set that a rate is over.
@@ -73,15 +79,26 @@ pub struct ModelSummary {
     pub training: Option<TrainingRecord>,
     /// What it was evaluated on.
     pub dataset: DatasetSummary,
+    /// Passes that every verdict is the mean of: 1 where the model is deterministic.
+    pub passes: u32,
     /// Accuracy without an attack.
     pub clean: Correct,
-    /// One entry an attack.
+    /// Robust accuracy at the radius that the headline is about: at most so much, since a stronger
+    /// attack can only lower it. None where nothing was attacked there, or not to the end.
+    pub robust: Option<Correct>,
+    /// What that radius is.
+    pub robust_threat: Option<ThreatSummary>,
+    /// What all attacks together leave, one entry a norm and radius, by growing radius.
+    pub evaluations: Vec<EvaluationSummary>,
+    /// One entry an attack that was carried through on every image, also on those that were wrong
+    /// when clean.
     pub attacks: Vec<AttackSummary>,
     /// Accuracy against eps, one entry a curve.
     pub curves: Vec<CurveSummary>,
 }
 
-/// How many were classified correctly.
+/// How many were classified correctly. Where the model is noisy, `rate` is the mean over its passes,
+/// `correct` the sum of the images' shares, rounded, and the interval that of the rounded count.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Correct {
@@ -100,6 +117,14 @@ impl Correct {
     #[must_use]
     pub fn of(correct: u64, n: u64) -> Self {
         Self { correct, n, rate: correct as f64 / n as f64, ci95: clopper_pearson(correct, n) }
+    }
+
+    /// The rate where `right` is the sum over `n` images of the share of passes that were right.
+    #[must_use]
+    pub fn of_shares(right: f64, n: u64) -> Self {
+        let rounded = Self::of(right.round().clamp(0.0, n as f64) as u64, n);
+        // A sum of zeros and ones is exact; of other shares it is not, and the rate is theirs.
+        Self { rate: right / n as f64, ..rounded }
     }
 }
 
@@ -136,6 +161,8 @@ impl Unchanged {
 pub struct AttackSummary {
     /// Registry id.
     pub id: String,
+    /// The suite that it is part of; none where it was asked for by itself.
+    pub suite: Option<String>,
     /// Norm of the threat.
     pub norm: Norm,
     /// Radius.

@@ -70,6 +70,17 @@ impl Eps {
         Self { numerator: value, denominator: None }.checked(&value.to_string())
     }
 
+    /// The radius that is usual for small images in this norm: 8/255 for Linf, 0.5 for L2, 12 for
+    /// L1 (`RobustBench` and the literature on CIFAR-10).
+    #[must_use]
+    pub const fn usual(norm: Norm) -> Self {
+        match norm {
+            Norm::Linf => Self { numerator: 8.0, denominator: Some(255.0) },
+            Norm::L2 => Self { numerator: 0.5, denominator: None },
+            Norm::L1 => Self { numerator: 12.0, denominator: None },
+        }
+    }
+
     fn checked(self, text: &str) -> Result<Self, ThreatError> {
         let value = self.value();
         if value.is_finite() && value > 0.0 && self.denominator.is_none_or(|d| d > 0.0) {

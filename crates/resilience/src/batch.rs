@@ -30,14 +30,21 @@ impl Batch {
 
     /// The images numbered `rows` of a data set.
     pub fn from_images(images: &Images, rows: std::ops::Range<usize>) -> Result<Self, EngineError> {
+        Self::from_rows(images, &rows.collect::<Vec<_>>())
+    }
+
+    /// Those images of a data set, in that order.
+    pub fn from_rows(images: &Images, rows: &[usize]) -> Result<Self, EngineError> {
         let [c, h, w] = images.shape();
         let size = c * h * w;
-        let n = rows.len() as i64;
-        let bytes = &images.pixels()[rows.start * size..rows.end * size];
-        let planes = Tensor::f_from_slice(bytes)?.f_view([n, c as i64, h as i64, w as i64])?;
+        let mut bytes = Vec::with_capacity(rows.len() * size);
+        for &row in rows {
+            bytes.extend_from_slice(&images.pixels()[row * size..][..size]);
+        }
+        let shape = [rows.len() as i64, c as i64, h as i64, w as i64];
+        let planes = Tensor::f_from_slice(&bytes)?.f_view(shape)?;
         let pixels = crate::layout::channels_last(&planes)?.f_to_kind(Kind::Float)?;
-        let labels: Vec<i64> =
-            images.labels()[rows].iter().map(|&label| i64::from(label)).collect();
+        let labels: Vec<i64> = rows.iter().map(|&row| i64::from(images.labels()[row])).collect();
         Ok(Self { images: pixels.f_div_scalar(255.0)?, labels: Tensor::f_from_slice(&labels)? })
     }
 }

@@ -84,6 +84,33 @@ pub enum EngineError {
         /// The norms it has.
         known: String,
     },
+    /// An attack has no such setting.
+    #[error("attack {attack} has no setting '{setting}'{}; its settings are {known}", suggest(.near.as_deref()))]
+    UnknownSetting {
+        /// Registry id.
+        attack: &'static str,
+        /// The name given.
+        setting: String,
+        /// The most similar known name.
+        near: Option<String>,
+        /// All of them.
+        known: String,
+    },
+    /// A setting's value makes no sense.
+    #[error("attack {attack}, setting {setting}: expected {expected}, found '{found}'")]
+    Setting {
+        /// Registry id.
+        attack: &'static str,
+        /// Its name.
+        setting: &'static str,
+        /// What it may be.
+        expected: String,
+        /// What was given.
+        found: String,
+    },
+    /// The run store cannot be written or read.
+    #[error(transparent)]
+    Store(#[from] resilience_core::store::StoreError),
     /// The training loss is no number any more.
     #[error(
         "the loss is {loss} in epoch {epoch}, step {step}; training diverged: begin anew \

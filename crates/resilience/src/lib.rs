@@ -21,6 +21,7 @@ pub mod optim;
 pub mod recipe;
 mod registry;
 pub mod rng;
+pub mod rows;
 pub mod train;
 pub mod zoo;
 

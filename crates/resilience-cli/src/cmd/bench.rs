@@ -1,21 +1,26 @@
 //! `resilience bench`: throughput as one JSON line, in the form of the peers' script.
 
 use resilience::augment::{Augmentation, Interpolation};
-use resilience::evaluate::{self, Setup};
+use resilience::evaluate;
 use resilience::model::Native;
-use resilience::train::{self, Plan};
-use resilience::{attack, recipe};
+use resilience::recipe;
+use resilience::train::{self, Plan as Training};
 use resilience_core::context::{Clock, Context};
 use resilience_core::dataset::{self, Places, Split};
 use resilience_core::event::Silent;
-use resilience_core::record::LabelSource;
+use resilience_core::plan::{Keep, Kind, Plan, Shard, Stage};
+use resilience_core::record::{LabelSource, Scope};
+use resilience_core::store::RunStore;
 use resilience_core::threat::{Eps, Norm, Threat};
+use resilience_core::{suite, summary};
 use serde_json::json;
 
 use crate::args::{Normalisation, Workload};
 use crate::environment::Environment;
 use crate::error::CliError;
 use crate::models;
+use crate::planning::{self, Ground};
+use crate::results;
 use crate::screen::Screen;
 
 /// Measures one workload.
@@ -31,6 +36,10 @@ pub fn run(
         Workload::Fgsm { data, model, n } => {
             fgsm(data.data.as_deref(), &model, n as usize, environment)?
         }
+        Workload::Suite { data, model, n, suite: name, norm, eps } => {
+            let what = (name.as_str(), norm, eps);
+            suite(data.data.as_deref(), &model, n as usize, what, environment)?
+        }
     };
     screen.print(&result.to_string());
     Ok(())
@@ -38,7 +47,7 @@ pub fn run(
 
 fn threat() -> Result<Threat, CliError> {
     let usage = |error: resilience_core::threat::ThreatError| CliError::Usage(error.to_string());
-    Threat::new(Norm::Linf, Eps::new(0.1).map_err(usage)?).map_err(usage)
+    planning::threat(Norm::Linf, Eps::new(0.1).map_err(usage)?)
 }
 
 /// The paper's training, augmentation included: the second of two epochs of so many steps.
@@ -49,7 +58,7 @@ fn train(
     environment: &Environment,
 ) -> Result<serde_json::Value, CliError> {
     let source = dataset::find(data, &Places::of_user(), &mut Silent)?;
-    let plan = Plan {
+    let plan = Training {
         recipe: recipe::find(recipe)?,
         threat: threat()?,
         epochs: 2,
@@ -79,35 +88,74 @@ fn fgsm(
     n: usize,
     environment: &Environment,
 ) -> Result<serde_json::Value, CliError> {
+    let ground = Ground { norm: Norm::Linf, n: n as u64, classes: 10 };
+    let how = (LabelSource::True, Scope::All);
+    let stages = vec![planning::stage("fgsm", &[], threat()?, how, ground)?];
+    attacked(data, model, n, stages, environment)
+}
+
+/// A suite at one radius, clean pass included.
+fn suite(
+    data: Option<&str>,
+    model: &str,
+    n: usize,
+    (name, norm, eps): (&str, Norm, Eps),
+    environment: &Environment,
+) -> Result<serde_json::Value, CliError> {
+    let ground = Ground { norm, n: n as u64, classes: 10 };
+    let stages = planning::suite_stages(&suite::find(name)?, &[eps], false, ground)?;
+    attacked(data, model, n, stages, environment)
+}
+
+/// Images a second through all stages, with the run store on the disk, as a user has it.
+fn attacked(
+    data: Option<&str>,
+    model: &str,
+    n: usize,
+    stages: Vec<Stage>,
+    environment: &Environment,
+) -> Result<serde_json::Value, CliError> {
     let manifest = models::resolve(model, None, &Normalisation { mean: None, std: None })?;
-    let loaded = models::load(manifest, data)?;
+    let loaded = [models::load(model, manifest, data)?];
     let source = dataset::find(data, &Places::of_user(), &mut Silent)?;
     let images = source.load(Split::Test, Some(n), &mut Silent)?;
-    let setup = Setup {
-        attack: attack::find("fgsm")?,
-        threat: threat()?,
-        labels: LabelSource::True,
-        curve: false,
+    let plan = Plan {
+        kind: Kind::Eval,
+        seed: 0,
+        dataset: images.record(),
+        // What it takes to find out how fast the model is also warms it up.
+        models: results::probe(&loaded, &images, 10, environment)?,
+        headline: stages.last().map(|stage| stage.threat.clone()),
+        stages,
+        keep: Keep::Broken,
+        block: evaluate::BLOCK,
+        chunk: evaluate::CHUNK,
+        threads: resilience::threads(),
+        shard: Shard::WHOLE,
     };
+    let folder = tempfile::tempdir().map_err(|source| CliError::Io {
+        doing: "create",
+        path: std::env::temp_dir(),
+        source,
+    })?;
+    let provenance = environment.provenance(0, Vec::new());
+    let mut store = RunStore::create(folder.path(), &provenance, &plan)?;
+    let record = loaded[0].describe.on(&images, plan.models[0].passes);
     let mut context = Context { observer: &mut Silent, clock: environment };
-    let first = images.clone().first(evaluate::CHUNK);
-    let clean = evaluate::clean(&mut context, &loaded.model, &first)?;
-    evaluate::attack(&mut context, &loaded.model, &first, &clean, setup, &[])?;
-
     let began = environment.seconds();
-    let clean = evaluate::clean(&mut context, &loaded.model, &images)?;
-    let outcome = evaluate::attack(&mut context, &loaded.model, &images, &clean, setup, &[])?;
-    let rate = images.len() as f64 / (environment.seconds() - began);
-    let correct = clean.iter().filter(|outcome| outcome.predicted == outcome.label).count();
-    let adversarial = clean
-        .iter()
-        .zip(&outcome.outcomes)
-        .filter(|(clean, attacked)| attacked.predicted == clean.label)
-        .count();
+    evaluate::run(&mut context, &plan, &[(&loaded[0].model, &record)], &images, &mut store)?;
+    let seconds = environment.seconds() - began;
+    let counted = summary::from_store(&store)?;
+    let model = &counted.models[0];
+    let adversarial = match (&model.robust, model.attacks.first()) {
+        (_, Some(attack)) => attack.adversarial.correct,
+        (Some(robust), None) => robust.correct,
+        (None, None) => model.clean.correct,
+    };
     Ok(json!({
-        "images_per_second": rate,
+        "images_per_second": images.len() as f64 / seconds,
         "peak_mib": peak_mib(),
-        "clean": correct,
+        "clean": model.clean.correct,
         "adversarial": adversarial,
         "n": images.len(),
     }))

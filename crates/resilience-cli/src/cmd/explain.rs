@@ -1,28 +1,33 @@
 //! `resilience explain NAME`: what an entry of a registry is, where it comes from, how it fails.
 
-use resilience::attack::ATTACKS;
+use std::fmt::Write as _;
+
+use resilience::attack::{ATTACKS, AttackSpec};
 use resilience::recipe::RECIPES;
 use resilience::zoo::ARCHITECTURES;
 use resilience_core::dataset::DATASETS;
+use resilience_core::manifest::Manifest;
 use resilience_core::suggest::did_you_mean;
+use resilience_core::suite;
 
 use crate::args::Explain;
 use crate::error::CliError;
+use crate::models;
 use crate::screen::Screen;
 
 /// One entry, of whichever registry.
 struct Entry {
     kind: &'static str,
     id: &'static str,
-    title: &'static str,
-    source: &'static str,
-    about: &'static str,
+    title: String,
+    source: String,
+    about: String,
     facts: String,
 }
 
 /// Prints the entry of that name.
 pub fn run(arguments: &Explain, screen: &Screen) -> Result<(), CliError> {
-    let entries = entries();
+    let entries = entries()?;
     let name = arguments.name.trim();
     let Some(entry) = entries.iter().find(|entry| entry.id.eq_ignore_ascii_case(name)) else {
         let near = did_you_mean(name, entries.iter().map(|entry| entry.id));
@@ -37,13 +42,13 @@ pub fn run(arguments: &Explain, screen: &Screen) -> Result<(), CliError> {
     Ok(())
 }
 
-fn entries() -> Vec<Entry> {
+fn entries() -> Result<Vec<Entry>, CliError> {
     let architectures = ARCHITECTURES.iter().map(|spec| Entry {
         kind: "architecture",
         id: spec.id,
-        title: spec.title,
-        source: spec.source,
-        about: spec.about,
+        title: spec.title.to_owned(),
+        source: spec.source.to_owned(),
+        about: spec.about.to_owned(),
         facts: format!(
             "input {:?} (channels, height, width), {} classes",
             spec.input, spec.classes
@@ -52,9 +57,9 @@ fn entries() -> Vec<Entry> {
     let datasets = DATASETS.iter().map(|spec| Entry {
         kind: "data set",
         id: spec.id,
-        title: spec.title,
-        source: spec.source,
-        about: spec.doc,
+        title: spec.title.to_owned(),
+        source: spec.source.to_owned(),
+        about: spec.doc.to_owned(),
         facts: format!(
             "{} training and {} test images of shape {:?}; classes: {}",
             spec.train,
@@ -66,20 +71,17 @@ fn entries() -> Vec<Entry> {
     let attacks = ATTACKS.iter().map(|spec| Entry {
         kind: "attack",
         id: spec.id,
-        title: spec.title,
-        source: spec.source,
-        about: spec.about,
-        facts: format!(
-            "norms: {}",
-            spec.norms.iter().map(|norm| norm.name()).collect::<Vec<_>>().join(", ")
-        ),
+        title: spec.title.to_owned(),
+        source: spec.source.to_owned(),
+        about: spec.about.to_owned(),
+        facts: attack_facts(spec),
     });
     let recipes = RECIPES.iter().map(|spec| Entry {
         kind: "recipe",
         id: spec.id,
-        title: spec.title,
-        source: spec.source,
-        about: spec.about,
+        title: spec.title.to_owned(),
+        source: spec.source.to_owned(),
+        about: spec.about.to_owned(),
         facts: if spec.adversarial {
             "trains on attacked images"
         } else {
@@ -87,5 +89,58 @@ fn entries() -> Vec<Entry> {
         }
         .to_owned(),
     });
-    architectures.chain(datasets).chain(attacks).chain(recipes).collect()
+    let mut entries: Vec<Entry> =
+        architectures.chain(datasets).chain(attacks).chain(recipes).collect();
+    for name in suite::names() {
+        entries.push(suite_entry(name)?);
+    }
+    for name in models::known() {
+        if let Some(manifest) = models::manifest(name) {
+            entries.push(model_entry(name, manifest?));
+        }
+    }
+    Ok(entries)
+}
+
+/// Its norms, and its settings as a table.
+fn attack_facts(spec: &AttackSpec) -> String {
+    let norms: Vec<&str> = spec.norms.iter().map(|norm| norm.name()).collect();
+    let mut text = format!("norms: {}", norms.join(", "));
+    for setting in spec.settings {
+        let default = setting.value.default();
+        let default = default.as_str().map_or_else(|| default.to_string(), str::to_owned);
+        let (set, about) = (format!("{}={default}", setting.name), setting.about);
+        let _ = write!(text, "\n  --set {set:16}  {about}: {}", setting.value.expected());
+    }
+    text
+}
+
+fn suite_entry(id: &'static str) -> Result<Entry, CliError> {
+    let suite = suite::find(id)?;
+    let mut facts = if suite.individual {
+        "each attack on all images:".to_owned()
+    } else {
+        "each attack on what the ones before it have left:".to_owned()
+    };
+    for attack in &suite.attacks {
+        let settings: Vec<String> =
+            attack.settings.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let _ = write!(facts, "\n  {:14} {}", attack.id, settings.join(" "));
+    }
+    let source = format!("suites/{id}.toml; --suite takes a file of the same form");
+    let title = "attacks in order".to_owned();
+    Ok(Entry { kind: "suite", id, title, source, about: suite.about, facts })
+}
+
+fn model_entry(id: &'static str, manifest: Manifest) -> Entry {
+    let file = manifest.file.display();
+    let sha256 = manifest.sha256.unwrap_or_default();
+    Entry {
+        kind: "known model",
+        id,
+        title: manifest.name,
+        source: manifest.source,
+        about: manifest.notes.unwrap_or_default(),
+        facts: format!("{}, weights {file}, SHA-256 {sha256}", manifest.architecture),
+    }
 }

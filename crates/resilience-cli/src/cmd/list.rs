@@ -6,17 +6,27 @@ use resilience::attack::ATTACKS;
 use resilience::recipe::RECIPES;
 use resilience::zoo::ARCHITECTURES;
 use resilience_core::dataset::DATASETS;
+use resilience_core::suite;
 
 use crate::args::{List, Registry};
+use crate::error::CliError;
+use crate::models;
 use crate::screen::Screen;
 
 /// Prints one registry, or all of them.
-pub fn run(arguments: &List, screen: &Screen) {
-    let all = [Registry::Architectures, Registry::Datasets, Registry::Attacks, Registry::Recipes];
+pub fn run(arguments: &List, screen: &Screen) -> Result<(), CliError> {
+    let all = [
+        Registry::Architectures,
+        Registry::Datasets,
+        Registry::Attacks,
+        Registry::Suites,
+        Registry::Recipes,
+        Registry::Models,
+    ];
     let wanted: Vec<Registry> = arguments.what.map_or(all.to_vec(), |one| vec![one]);
     let mut text = String::new();
     for registry in wanted {
-        let (title, rows) = rows(registry);
+        let (title, rows) = rows(registry)?;
         let width = rows.iter().map(|(id, _)| id.len()).max().unwrap_or(0);
         let _ = writeln!(text, "{title}");
         for (id, about) in rows {
@@ -26,10 +36,14 @@ pub fn run(arguments: &List, screen: &Screen) {
     }
     text.push_str("`resilience explain NAME` tells more of each.");
     screen.print(&text);
+    Ok(())
 }
 
-fn rows(registry: Registry) -> (&'static str, Vec<(&'static str, String)>) {
-    match registry {
+/// A title, and each entry with what it is.
+type Rows = (&'static str, Vec<(&'static str, String)>);
+
+fn rows(registry: Registry) -> Result<Rows, CliError> {
+    Ok(match registry {
         Registry::Architectures => (
             "architectures",
             ARCHITECTURES.iter().map(|spec| (spec.id, spec.title.to_owned())).collect(),
@@ -54,8 +68,28 @@ fn rows(registry: Registry) -> (&'static str, Vec<(&'static str, String)>) {
                 })
                 .collect(),
         ),
+        Registry::Suites => (
+            "suites (attacks in order)",
+            suite::names()
+                .map(|name| {
+                    let attacks = suite::find(name)?.attacks;
+                    let ids: Vec<String> = attacks.into_iter().map(|attack| attack.id).collect();
+                    Ok((name, ids.join(", ")))
+                })
+                .collect::<Result<_, CliError>>()?,
+        ),
         Registry::Recipes => {
             ("recipes", RECIPES.iter().map(|spec| (spec.id, spec.title.to_owned())).collect())
         }
-    }
+        Registry::Models => (
+            "known models (their weights are looked for, not downloaded)",
+            models::known()
+                .filter_map(|name| Some((name, models::manifest(name)?)))
+                .map(|(name, manifest)| {
+                    let manifest = manifest?;
+                    Ok((name, format!("{} ({})", manifest.name, manifest.architecture)))
+                })
+                .collect::<Result<_, CliError>>()?,
+        ),
+    })
 }

@@ -3,10 +3,14 @@
 mod bench;
 mod eval;
 mod explain;
+mod export;
 mod list;
+mod merge;
 mod report;
 mod reproduce;
+mod resume;
 pub mod train;
+mod verify;
 
 use crate::args::Command;
 use crate::environment::Environment;
@@ -23,11 +27,11 @@ pub fn run(
         Command::Reproduce(arguments) => reproduce::run(&arguments, environment, screen),
         Command::Train(arguments) => train::run(&arguments, environment, screen),
         Command::Eval(arguments) => eval::run(&arguments, environment, screen),
+        Command::Verify(arguments) => verify::run(&arguments, environment, screen),
+        Command::Merge(arguments) => merge::run(&arguments, environment, screen),
+        Command::Export(arguments) => export::run(&arguments, screen),
         Command::Report(arguments) => report::run(&arguments, screen),
-        Command::List(arguments) => {
-            list::run(&arguments, screen);
-            Ok(())
-        }
+        Command::List(arguments) => list::run(&arguments, screen),
         Command::Explain(arguments) => explain::run(&arguments, screen),
         Command::Bench(arguments) => bench::run(arguments.workload, environment, screen),
     }

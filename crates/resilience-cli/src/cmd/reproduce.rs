@@ -3,23 +3,24 @@
 use std::path::Path;
 
 use resilience::augment::{Augmentation, Interpolation};
-use resilience::evaluate::Setup;
+use resilience::recipe;
 use resilience::recipe::RecipeSpec;
 use resilience::train::{Checkpoint, Plan};
-use resilience::{attack, recipe};
 use resilience_core::dataset::download::DownloadError;
 use resilience_core::dataset::{self, DatasetError, Images, Places, Source, Split};
 use resilience_core::manifest::Manifest;
-use resilience_core::record::LabelSource;
+use resilience_core::plan::{Keep, Kind, Plan as Evaluation, Shard, Stage};
+use resilience_core::record::{LabelSource, Scope};
 use resilience_core::store::{RunStore, StoreError};
+use resilience_core::suite;
 use resilience_core::threat::{Eps, Norm, Threat};
-use serde_json::json;
 
 use super::train::{self as training, Job};
 use crate::args::{Normalisation, Reproduce};
 use crate::environment::Environment;
 use crate::error::CliError;
 use crate::models::{self, Loaded};
+use crate::planning::{self, Ground};
 use crate::results;
 use crate::screen::Screen;
 
@@ -27,6 +28,9 @@ const NO_NORMALISATION: ([f64; 3], [f64; 3]) = ([0.0; 3], [1.0; 3]);
 
 /// Images of the accuracy-against-eps curve: the first of the split.
 const CURVE_IMAGES: usize = 1000;
+
+/// Passes that a noisy baseline's verdicts are the mean of.
+const PASSES: u32 = 10;
 
 /// Runs the experiment: data, baselines, training, attacks, table, report. All that can be wrong
 /// with the input is found before the training.
@@ -85,22 +89,51 @@ fn evaluate(
     environment: &Environment,
     screen: &mut Screen,
 ) -> Result<(), CliError> {
-    let plan = json!({
-        "kind": "reproduce",
-        "epochs": arguments.epochs,
-        "models": loaded.iter().map(|model| &model.describe.manifest.name).collect::<Vec<_>>(),
-        "dataset": images.record(),
-        "chunk": resilience::evaluate::CHUNK,
-    });
-    let provenance = environment.provenance(arguments.seed, notices);
-    let mut store = RunStore::replace(&arguments.out, &provenance, &plan)?;
-    let setups = setups()?;
-    for model in loaded {
-        let curve = CURVE_IMAGES.min(images.len());
-        results::evaluate(model, images, curve, &setups, &mut store, environment, screen)?;
+    let stages = stages(images.len() as u64, arguments.robust_n)?;
+    let plan = Evaluation {
+        kind: Kind::Reproduce,
+        seed: arguments.seed,
+        dataset: images.record(),
+        models: results::probe(loaded, images, PASSES, environment)?,
+        headline: stages.iter().find(|stage| stage.suite.is_some()).map(|s| s.threat.clone()),
+        stages,
+        keep: Keep::Broken,
+        block: resilience::evaluate::BLOCK,
+        chunk: resilience::evaluate::CHUNK,
+        threads: resilience::threads(),
+        shard: Shard::WHOLE,
+    };
+    let (plan, mut store) = if let Some(found) = interrupted(arguments, &plan)? {
+        found
+    } else {
+        let provenance = environment.provenance(arguments.seed, notices);
+        let store = RunStore::replace(&arguments.out, &provenance, &plan)?;
+        (plan, store)
+    };
+    results::evaluate(&plan, loaded, images, &mut store, environment, screen)?;
+    results::write(&arguments.out, &store, screen)
+}
+
+/// The run that was interrupted, where --resume is given and it follows the same plan; what was
+/// measured at its start stays.
+fn interrupted(
+    arguments: &Reproduce,
+    plan: &Evaluation,
+) -> Result<Option<(Evaluation, RunStore)>, CliError> {
+    if !arguments.resume {
+        return Ok(None);
     }
-    results::write(&arguments.out, &mut store, screen)?;
-    Ok(())
+    let store = match RunStore::open(&arguments.out) {
+        Err(StoreError::Missing { .. }) => return Ok(None),
+        store => store?,
+    };
+    let old = store.plan().clone();
+    let mut now = plan.clone();
+    for (now, old) in now.models.iter_mut().zip(&old.models) {
+        now.forward_seconds = old.forward_seconds;
+        now.backward_seconds = old.backward_seconds;
+    }
+    Ok((!store.finished()? && now == old).then_some((old, store)))
 }
 
 /// The paper's training: eps 0.1, Adam 0.001, batches of 128, flips and rotation within 15 degrees.
@@ -128,23 +161,30 @@ fn plan(
     })
 }
 
-/// FGSM at the paper's eps in both conventions, then a curve over eps.
-fn setups() -> Result<Vec<Setup>, CliError> {
-    let attack = attack::find("fgsm")?;
-    let mut setups = Vec::new();
+/// What FGSM claims: at the paper's eps in both conventions on all images, and over eps on the
+/// first ones. Then what is left: the suite `quick` at the usual radius and at the paper's.
+fn stages(n: u64, robust_n: u64) -> Result<Vec<Stage>, CliError> {
+    let ground = |n| Ground { norm: Norm::Linf, n, classes: 10 };
+    let mut stages = Vec::new();
     for labels in [LabelSource::True, LabelSource::Predicted] {
-        setups.push(Setup { attack, threat: threat("0.1")?, labels, curve: false });
+        let how = (labels, Scope::All);
+        stages.push(planning::stage("fgsm", &[], threat("0.1")?, how, ground(n))?);
     }
     for eps in ["1/255", "2/255", "4/255", "8/255", "16/255", "0.1", "0.15", "0.2"] {
-        let labels = LabelSource::True;
-        setups.push(Setup { attack, threat: threat(eps)?, labels, curve: true });
+        let how = (LabelSource::True, Scope::All);
+        let first = ground(n.min(CURVE_IMAGES as u64));
+        let stage = planning::stage("fgsm", &[], threat(eps)?, how, first)?;
+        stages.push(Stage { curve: true, ..stage });
     }
-    Ok(setups)
+    let quick = suite::find("quick")?;
+    let eps = [threat("8/255")?.eps(), threat("0.1")?.eps()];
+    stages.extend(planning::suite_stages(&quick, &eps, false, ground(n.min(robust_n)))?);
+    Ok(stages)
 }
 
 fn threat(eps: &str) -> Result<Threat, CliError> {
     let usage = |error: resilience_core::threat::ThreatError| CliError::Usage(error.to_string());
-    Threat::new(Norm::Linf, eps.parse::<Eps>().map_err(usage)?).map_err(usage)
+    planning::threat(Norm::Linf, eps.parse::<Eps>().map_err(usage)?)
 }
 
 /// The data that was asked for; shapes10 where nothing was and CIFAR-10 is nowhere to be had.
@@ -192,12 +232,12 @@ fn find_baselines(
     for name in &arguments.baseline {
         let manifest = resolve(name)?;
         fits(&manifest)?;
-        found.push(models::load(manifest, data)?);
+        found.push(models::load(name, manifest, data)?);
     }
     for name in models::BASELINES.into_iter().filter(|_| arguments.baseline.is_empty()) {
         let manifest = resolve(name)?;
         if fits(&manifest).is_ok() && models::locate(&manifest, data).is_ok() {
-            found.push(models::load(manifest, data)?);
+            found.push(models::load(name, manifest, data)?);
         }
     }
     if found.is_empty() {
@@ -214,7 +254,7 @@ fn find_baselines(
 /// An earlier reproduction in the folder is replaced; any other run is left alone.
 fn refuse_foreign_run(out: &Path) -> Result<(), CliError> {
     match RunStore::open(out) {
-        Ok(store) if store.plan()?["kind"] == "reproduce" => Ok(()),
+        Ok(store) if store.plan().kind == Kind::Reproduce => Ok(()),
         Ok(store) => Err(CliError::Usage(format!(
             "{} holds a run that is no reproduction; choose another folder with --out",
             store.path().display()

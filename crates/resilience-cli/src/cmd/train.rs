@@ -140,11 +140,13 @@ pub fn train(job: Job, environment: &Environment, screen: &mut Screen) -> Result
         ),
         license: None,
         dataset: Some(job.images.name().to_owned()),
+        input_noise: 0.0,
         notes: None,
     };
-    manifest.write(&job.out.with_extension("toml"))?;
+    let path = job.out.with_extension("toml");
+    manifest.write(&path)?;
     let manifest = Manifest { file: job.out, ..manifest };
-    models::assemble(manifest, &state, sha256, Some(file.training))
+    models::assemble(&path.to_string_lossy(), manifest, &state, sha256, Some(file.training))
 }
 
 /// The training record that lies beside weights with this checksum, if there is one.

@@ -29,6 +29,14 @@ pub enum ReportError {
         /// Channels that it has.
         channels: usize,
     },
+    /// An example whose clean image has another shape.
+    #[error("example {index} of {model} has another shape than its clean image")]
+    Shape {
+        /// The model.
+        model: String,
+        /// Place of the image in its split.
+        index: u64,
+    },
     /// An example of an image that has no outcome.
     #[error("example {index} of {model} has no outcome in the run store")]
     Outcome {

@@ -1,7 +1,9 @@
 //! Examples with everything that is said about them.
 
+use std::collections::BTreeMap;
+
 use super::ReportError;
-use crate::record::{AttackRecord, Example};
+use crate::record::{AttackRecord, Example, Picture};
 use crate::store::RunStore;
 
 /// A clean image with its adversarial example, and what the model said to both.
@@ -9,7 +11,9 @@ use crate::store::RunStore;
 pub struct Exhibit {
     /// The attack that made it.
     pub attack: AttackRecord,
-    /// The pixels.
+    /// The clean image.
+    pub picture: Picture,
+    /// The adversarial image.
     pub example: Example,
     /// True class.
     pub label: u32,
@@ -21,26 +25,44 @@ pub struct Exhibit {
     pub distance: f64,
 }
 
-/// The examples of every model, in the order of the store.
+impl Exhibit {
+    /// Whether the attack broke the image.
+    #[must_use]
+    pub fn breaks(&self) -> bool {
+        self.clean.0 == self.label && self.adversarial.0 != self.label
+    }
+}
+
+/// The examples of every model whose clean image was kept too, in the order of the store.
 pub(super) fn collect(store: &RunStore) -> Result<Vec<Vec<Exhibit>>, ReportError> {
+    let pictures: BTreeMap<u64, Picture> =
+        store.pictures()?.into_iter().map(|picture| (picture.index, picture)).collect();
     let mut models = Vec::new();
     for (model, record) in store.models()? {
         let clean = store.clean(model)?;
         let mut exhibits = Vec::new();
         for (id, attack) in store.attacks(model)? {
-            let examples = store.examples(id)?;
-            if examples.is_empty() {
+            let kept = store.example_indices(id)?;
+            let shown: Vec<u64> = kept.into_iter().filter(|i| pictures.contains_key(i)).collect();
+            if shown.is_empty() {
                 continue;
             }
             let outcomes = store.outcomes(id)?;
-            for example in examples {
-                let place = example.index as usize;
-                let (Some(before), Some(after)) = (clean.get(place), outcomes.get(place)) else {
-                    let (model, index) = (record.name.clone(), example.index);
-                    return Err(ReportError::Outcome { model, index });
+            for index in shown {
+                let before = clean.binary_search_by_key(&index, |c| c.index).map(|at| &clean[at]);
+                let after =
+                    outcomes.binary_search_by_key(&index, |o| o.index).map(|at| &outcomes[at]);
+                let (Some(picture), Some(example)) =
+                    (pictures.get(&index), store.example(id, index)?)
+                else {
+                    continue;
+                };
+                let (Ok(before), Ok(after)) = (before, after) else {
+                    return Err(ReportError::Outcome { model: record.name, index });
                 };
                 exhibits.push(Exhibit {
                     attack: attack.clone(),
+                    picture: picture.clone(),
                     example,
                     label: before.label,
                     clean: (before.predicted, before.confidence),

@@ -1,6 +1,6 @@
 //! The same figures as a few lines of Markdown, for an issue or a README.
 
-use super::view::View;
+use super::view::{View, any_judged, attack_names, claim, judged};
 use super::{ReportError, Run, part, words};
 use crate::paper;
 
@@ -13,6 +13,64 @@ pub fn markdown(runs: &[Run]) -> Result<String, ReportError> {
     }
     for sentence in part::sentences(&view).into_iter().chain(part::findings(&view)) {
         lines.extend([escaped(&sentence), String::new()]);
+    }
+    if any_judged(&view) {
+        robust(&view, &mut lines);
+    }
+    single(&view, &mut lines);
+    lines.push(format!("95 % Clopper–Pearson intervals in brackets. {}", words::LABELS_EXPLAINED));
+    lines.push(String::new());
+    Ok(lines.join("\n"))
+}
+
+/// What one step claims, and what is left.
+fn robust(view: &View<'_>, lines: &mut Vec<String>) {
+    lines.push(
+        "| model | data | threat | attacks | clean % | FGSM % | robust %, at most |".to_owned(),
+    );
+    lines.push("|---|---|---|---|---|---|---|".to_owned());
+    for subject in &view.subjects {
+        for at in judged(subject.model) {
+            let claim = claim(subject.model, at).map_or_else(
+                || "–".to_owned(),
+                |claim| {
+                    let rate = figure(claim.correct.rate, claim.correct.ci95);
+                    let labels = words::labels(claim.labels);
+                    format!("{rate}, {labels}, n = {}", words::count(claim.correct.n))
+                },
+            );
+            let left = if at.finished {
+                format!(
+                    "**{}** {}",
+                    words::percent(at.robust.rate),
+                    words::interval(at.robust.ci95)
+                )
+            } else {
+                "incomplete".to_owned()
+            };
+            lines.push(format!(
+                "| {} | {}, n = {} | {} {} | {} | {} | {claim} | {left} |",
+                escaped(&subject.name),
+                escaped(words::dataset(&subject.model.dataset.name)),
+                words::count(at.n),
+                at.norm,
+                escaped(&at.eps_text),
+                escaped(&attack_names(at)),
+                figure(at.clean.rate, at.clean.ci95),
+            ));
+        }
+    }
+    lines.extend([String::new(), UPPER_BOUND.to_owned(), String::new()]);
+}
+
+const UPPER_BOUND: &str = "Robust accuracy is an upper bound: what these attacks left of all images. A stronger attack can \
+     only lower it.";
+
+/// One attack on all images.
+fn single(view: &View<'_>, lines: &mut Vec<String>) {
+    let any = view.subjects.iter().any(|subject| !subject.model.attacks.is_empty());
+    if any_judged(view) && !any {
+        return;
     }
     lines.push("| model | data | attack | clean % | adversarial % | robustness % |".to_owned());
     lines.push("|---|---|---|---|---|---|".to_owned());
@@ -47,9 +105,6 @@ pub fn markdown(runs: &[Run]) -> Result<String, ReportError> {
         }
     }
     lines.push(String::new());
-    lines.push(format!("95 % Clopper–Pearson intervals in brackets. {}", words::LABELS_EXPLAINED));
-    lines.push(String::new());
-    Ok(lines.join("\n"))
 }
 
 fn figure(rate: f64, ci95: [f64; 2]) -> String {

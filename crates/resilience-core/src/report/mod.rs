@@ -3,6 +3,7 @@
 //!
 //! A report never sees a model: a [`Run`] is a summary and the examples that the run kept.
 
+mod bars;
 mod error;
 mod exhibit;
 mod markdown;

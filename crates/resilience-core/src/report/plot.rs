@@ -5,6 +5,7 @@
 //! for a narrow screen, since shrunk text cannot be read.
 
 use askama::Template;
+use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
@@ -18,13 +19,14 @@ pub const WIDE: f64 = 800.0;
 /// The narrow one fits a phone of 390 pixels with the page's margins.
 pub const NARROW: f64 = 352.0;
 
-const VARIABLES: [&str; 14] = [
+const VARIABLES: [&str; 15] = [
     "ink",
     "muted",
     "line",
     "clean",
     "adversarial",
     "robustness",
+    "robust",
     "s0",
     "s1",
     "s2",
@@ -131,6 +133,41 @@ pub fn one(
         body,
     };
     Ok(template.render()?)
+}
+
+/// An axis that is labelled at whole numbers only, from `first` on.
+pub struct Whole {
+    /// Where the axis begins.
+    pub low: f64,
+    /// Where it ends.
+    pub high: f64,
+    /// The first label.
+    pub first: u32,
+}
+
+impl Ranged for Whole {
+    type ValueType = f64;
+    type FormatOption = NoDefaultFormatting;
+
+    fn map(&self, value: &f64, limit: (i32, i32)) -> i32 {
+        let share = (value - self.low) / (self.high - self.low);
+        limit.0 + (share * f64::from(limit.1 - limit.0)).round() as i32
+    }
+
+    fn key_points<Hint: KeyPointHint>(&self, _: Hint) -> Vec<f64> {
+        let every = ((self.high - self.low) / 8.0).ceil().max(1.0) as usize;
+        (self.first..=self.high as u32).step_by(every).map(f64::from).collect()
+    }
+
+    fn range(&self) -> std::ops::Range<f64> {
+        self.low..self.high
+    }
+}
+
+impl ValueFormatter<f64> for Whole {
+    fn format(value: &f64) -> String {
+        format!("{value:.0}")
+    }
 }
 
 /// An error of plotters, which is generic over the backend.

@@ -1,8 +1,10 @@
-//! The table for the terminal, as text.
+//! The tables for the terminal, as text.
+
+mod robust;
 
 use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, Width, presets};
 
-use super::view::{View, has_fgsm};
+use super::view::{View, any_judged, claim, has_fgsm, judged};
 use super::{ReportError, Run, part, words};
 use crate::paper;
 
@@ -18,14 +20,32 @@ pub fn terminal(runs: &[Run], width: Option<u16>) -> Result<String, ReportError>
     }
     text += &view.title();
     text.push('\n');
-    text += &table(&view, width);
-    text += "\n\n";
-    let mut notes = vec![
-        "Figures in % with 95 % Clopper-Pearson intervals. Robustness score: predictions that the \
-         attack leaves unchanged."
-            .to_owned(),
-        words::LABELS_EXPLAINED.to_owned(),
-    ];
+    let mut notes = vec!["Figures in % with 95 % Clopper-Pearson intervals.".to_owned()];
+    if any_judged(&view) {
+        text += &robust::table(&view, width);
+        text += "\n\n";
+        for line in robust::steps(&view) {
+            text += &fill(&line, width);
+            text.push('\n');
+        }
+        text.push('\n');
+        notes.push(
+            "FGSM: what a single gradient step claims. Robust: what is left when all attacks have had \
+             their turn, an upper bound; a stronger attack can only lower it."
+                .to_owned(),
+        );
+    }
+    if has_single(&view) {
+        if any_judged(&view) {
+            text += "One attack on all images, as the paper counts:\n";
+        }
+        text += &table(&view, width);
+        text += "\n\n";
+        notes.push("Robustness score: predictions that the attack leaves unchanged.".to_owned());
+    }
+    if has_labels(&view) {
+        notes.push(words::LABELS_EXPLAINED.to_owned());
+    }
     if view.with_paper {
         notes.push(
             "(paper) rows are the paper's own figures on CIFAR-10, not ours; k/n? is the count \
@@ -37,7 +57,7 @@ pub fn terminal(runs: &[Run], width: Option<u16>) -> Result<String, ReportError>
     notes.extend(part::findings(&view).into_iter().map(|finding| {
         format!("Label leaking: {finding} That is not robustness; see the report.")
     }));
-    if has_fgsm(&view) {
+    if has_fgsm(&view) && !any_judged(&view) {
         notes.push(
             "FGSM is one gradient step: its adversarial accuracy is an upper bound, not a \
              statement of robustness."
@@ -52,21 +72,27 @@ pub fn terminal(runs: &[Run], width: Option<u16>) -> Result<String, ReportError>
     Ok(text.replace(|c: char| c.is_control() && c != '\n', "\u{fffd}"))
 }
 
+/// Whether the table of single attacks has anything to say, or is the only one.
+fn has_single(view: &View<'_>) -> bool {
+    !any_judged(view) || view.subjects.iter().any(|subject| !subject.model.attacks.is_empty())
+}
+
+/// Whether any figure depends on the convention of labels.
+fn has_labels(view: &View<'_>) -> bool {
+    has_single(view)
+        || view
+            .subjects
+            .iter()
+            .any(|subject| judged(subject.model).any(|at| claim(subject.model, at).is_some()))
+}
+
 /// Widths of `predicted labels`, of `100.00-100.00`, and of the spaces beside them.
 const ATTACK: u16 = 16;
 const INTERVAL: u16 = 13;
 const PADDING: u16 = 2;
 
 fn table(view: &View<'_>, width: Option<u16>) -> String {
-    let mut table = Table::new();
-    if let Some(width) = width {
-        table.load_style(presets::UTF8_FULL);
-        table.set_content_arrangement(ContentArrangement::Dynamic);
-        table.set_width(width);
-    } else {
-        table.load_style(presets::ASCII_FULL);
-        table.set_content_arrangement(ContentArrangement::Disabled);
-    }
+    let mut table = framed(width);
     table.set_header(["Model", "Attack", "Clean\nacc.", "Adversarial\nacc.", "Robustness\nscore"]);
     for subject in &view.subjects {
         let model = subject.model;
@@ -78,7 +104,7 @@ fn table(view: &View<'_>, width: Option<u16>) -> String {
             words::count(model.clean.n)
         );
         let mut clean = figure(model.clean.rate, model.clean.ci95);
-        if model.attacks.is_empty() {
+        if model.attacks.is_empty() && !any_judged(view) {
             table.add_row([&about, "none", &clean, "-", "-"]);
         }
         for attack in &model.attacks {
@@ -113,6 +139,24 @@ fn table(view: &View<'_>, width: Option<u16>) -> String {
             ]);
         }
     }
+    fitted(table, width)
+}
+
+fn framed(width: Option<u16>) -> Table {
+    let mut table = Table::new();
+    if let Some(width) = width {
+        table.load_style(presets::UTF8_FULL);
+        table.set_content_arrangement(ContentArrangement::Dynamic);
+        table.set_width(width);
+    } else {
+        table.load_style(presets::ASCII_FULL);
+        table.set_content_arrangement(ContentArrangement::Disabled);
+    }
+    table
+}
+
+/// As text, in which figures are not broken over lines.
+fn fitted(mut table: Table, width: Option<u16>) -> String {
     // An interval stays on one line, and an attack too where all of it fits; names wrap.
     let widths = table.column_max_content_widths();
     for (place, content) in widths.into_iter().enumerate().skip(1) {

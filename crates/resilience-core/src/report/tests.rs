@@ -1,5 +1,7 @@
 //! The page, the table and the Markdown of made-up runs.
 
+mod robust;
+
 use std::fs;
 use std::sync::LazyLock;
 
@@ -18,6 +20,32 @@ fn run() -> Run {
         Run::from_store(&testdata::store(dir.path(), N)).unwrap()
     });
     RUN.clone()
+}
+
+/// A ladder: every attack on all images that are right.
+fn ladder() -> Run {
+    static RUN: LazyLock<Run> = LazyLock::new(|| {
+        let dir = tempfile::tempdir().unwrap();
+        Run::from_store(&testdata::ladder(dir.path(), N)).unwrap()
+    });
+    RUN.clone()
+}
+
+/// A run of FGSM alone, as the paper has it.
+fn one_step() -> Run {
+    let mut run = run();
+    run.summary.pairs.clear();
+    for model in &mut run.summary.models {
+        model.evaluations.clear();
+        (model.robust, model.robust_threat) = (None, None);
+    }
+    run
+}
+
+/// A section of the page.
+fn section<'a>(page: &'a str, id: &str) -> &'a str {
+    let start = page.find(&format!("<section id=\"{id}\"")).unwrap_or_else(|| panic!("{id}"));
+    &page[start..start + page[start..].find("</section>").unwrap()]
 }
 
 fn fallback() -> Run {
@@ -62,7 +90,7 @@ fn terminal_keeps_to_the_width() {
 /// counts are those of two real networks, of which either is ahead by one convention of labels.
 #[test]
 fn accidents_do_not_rank() {
-    let mut run = run();
+    let mut run = one_step();
     run.summary.models.remove(0);
     let counts = [(855, [(107, 0), (178, 71)]), (928, [(109, 6), (114, 11)])];
     for (model, (clean, attacked)) in run.summary.models.iter_mut().zip(counts) {
@@ -82,14 +110,16 @@ fn accidents_do_not_rank() {
 /// Would catch a model that leaks labels being praised, or its curve being shown, without that.
 #[test]
 fn leaking_is_said_wherever_it_shows() {
-    let mut run = run();
-    assert!(!html(&[run.clone()]).unwrap().contains("the convention in which labels leak"));
-    for curve in run.summary.models.iter_mut().flat_map(|model| &mut model.curves) {
-        curve.labels = LabelSource::True;
-    }
-    let page = html(&[run]).unwrap();
-    assert!(page.contains("the curve of ResilienceCNN shows the convention in which labels leak"));
+    let page = html(&[run()]).unwrap();
+    assert!(page.contains("the FGSM curve of ResilienceCNN shows the convention in which labels"));
+    assert!(section(&page, "headline").contains("labels leak through the attack"));
+    let mut run = one_step();
+    let page = html(&[run.clone()]).unwrap();
     assert!(page.contains("But for ResilienceCNN this attack does not tell"));
+    for curve in run.summary.models.iter_mut().flat_map(|model| &mut model.curves) {
+        curve.labels = LabelSource::Predicted;
+    }
+    assert!(!html(&[run]).unwrap().contains("the convention in which labels leak"));
 }
 
 /// Would catch Markdown that says something else than the table.
@@ -119,12 +149,16 @@ fn page_has_every_part_in_order() {
     let page = html(&[run()]).unwrap();
     let ids = [
         "headline",
+        "robustness",
+        "attacks",
+        "curve",
+        "cost",
+        "pairs",
         "figures",
         "comparison",
         "leaking",
         "training",
         "architecture",
-        "curve",
         "gallery",
         "moves",
         "paper",
@@ -138,8 +172,8 @@ fn page_has_every_part_in_order() {
     assert!(places.is_sorted());
     assert_eq!(page.matches("<section").count(), ids.len());
     // The examples of both conventions are the same, so that they are shown once.
-    assert_eq!(page.matches("data:image/png;base64,").count(), 3 * 3 * 4);
-    assert_eq!(page.matches("All 4 examples that the run kept").count(), 3);
+    assert_eq!(page.matches("8 are, pixel for pixel, those made with true labels").count(), 3);
+    assert!(page.contains(": broken by APGD-"));
     let ours = run();
     for model in &ours.summary.models {
         for rate in [model.clean.rate, model.attacks[0].adversarial.rate] {
@@ -152,7 +186,7 @@ fn page_has_every_part_in_order() {
 /// Would catch elements that are not closed, in the page and in its plots, and ids that repeat.
 #[test]
 fn page_is_balanced() {
-    let page = html(&[run(), fallback()]).unwrap();
+    let page = html(&[run(), fallback(), ladder()]).unwrap();
     let mut open: Vec<&str> = Vec::new();
     let body = &page[page.find("<body").unwrap()..page.find("</html>").unwrap()];
     for (at, _) in body.match_indices('<') {
@@ -212,10 +246,23 @@ fn names_are_harmless() {
                 evil.clone_into(&mut epoch.scalars[0].0);
             }
         }
+        for at in &mut model.evaluations {
+            evil.clone_into(&mut at.eps_text);
+            at.suite = Some(evil.to_owned());
+            for stage in &mut at.attacks {
+                evil.clone_into(&mut stage.id);
+                stage.settings = serde_json::json!({evil: evil});
+            }
+        }
         for attack in &mut model.attacks {
             evil.clone_into(&mut attack.id);
             evil.clone_into(&mut attack.eps_text);
         }
+    }
+    for pair in &mut run.summary.pairs {
+        evil.clone_into(&mut pair.a);
+        evil.clone_into(&mut pair.b);
+        pair.eps_text = Some(evil.to_owned());
     }
     let page = html(std::slice::from_ref(&run)).unwrap();
     let lower = page.to_lowercase();
@@ -295,7 +342,7 @@ fn several_runs_join() {
 #[test]
 fn a_run_without_attacks_has_a_page() {
     let dir = tempfile::tempdir().unwrap();
-    let plan = serde_json::Value::Null;
+    let plan = testdata::plan(7, &["alone"], &[]);
     let mut store = RunStore::create(dir.path(), &testdata::provenance(), &plan).unwrap();
     let (record, clean): (_, Vec<CleanOutcome>) = testdata::model("alone", 7);
     store.add_model(&record, &clean).unwrap();
@@ -325,9 +372,9 @@ fn page_is_written_whole() {
 #[ignore = "writes a page for the eye"]
 fn preview() {
     let path = std::env::var_os("RESILIENCE_PREVIEW").expect("RESILIENCE_PREVIEW=page.html");
-    let run = match std::env::var_os("RESILIENCE_PREVIEW_RUN") {
-        Some(dir) => Run::from_store(&RunStore::open(Path::new(&dir)).unwrap()).unwrap(),
-        None => run(),
+    let runs = match std::env::var_os("RESILIENCE_PREVIEW_RUN") {
+        Some(dir) => vec![Run::from_store(&RunStore::open(Path::new(&dir)).unwrap()).unwrap()],
+        None => vec![run(), ladder()],
     };
-    write_html(&[run], Path::new(&path)).unwrap();
+    write_html(&runs, Path::new(&path)).unwrap();
 }

@@ -1,9 +1,12 @@
 //! All models of all runs in one row, under names that tell them apart.
 
 use super::{Exhibit, ReportError, Run, words};
+use crate::metric::ALPHA;
 use crate::paper;
-use crate::record::LabelSource;
-use crate::summary::{AttackSummary, Correct, ModelSummary, Summary};
+use crate::record::{LabelSource, Scope};
+use crate::summary::{
+    AttackSummary, Correct, EvaluationSummary, ModelSummary, PairSummary, Summary,
+};
 
 /// What the parts of the page are made from.
 pub struct View<'a> {
@@ -21,6 +24,8 @@ pub struct View<'a> {
 pub struct Subject<'a> {
     /// Its name, unique on the page.
     pub name: String,
+    /// Place of its run.
+    pub run: usize,
     /// Its figures.
     pub model: &'a ModelSummary,
     /// Its examples.
@@ -51,7 +56,7 @@ impl<'a> View<'a> {
                     datasets.push(dataset);
                 }
                 let exhibits = run.exhibits.get(place).map_or(&[][..], Vec::as_slice);
-                subjects.push(Subject { name, model, exhibits });
+                subjects.push(Subject { name, run: number - 1, model, exhibits });
             }
         }
         let with_paper = runs.iter().any(|run| paper::compares_with(&run.summary));
@@ -70,6 +75,22 @@ impl<'a> View<'a> {
             }
         }
         notices
+    }
+
+    /// How two models compare at a radius, where one run holds both; positive where the first keeps
+    /// more.
+    pub fn pair(&self, a: &Subject<'_>, b: &Subject<'_>, at: &EvaluationSummary) -> Option<Ahead> {
+        if a.run != b.run {
+            return None;
+        }
+        let pairs = self.runs[a.run].summary.pairs.iter();
+        let here = |pair: &&PairSummary| pair.norm == Some(at.norm) && pair.eps == Some(at.eps);
+        let (ours, theirs) = (&a.model.name, &b.model.name);
+        pairs.filter(here).find_map(|pair| match (&pair.a, &pair.b) {
+            names if names == (ours, theirs) => Some(Ahead::of(pair.difference, pair.p)),
+            names if names == (theirs, ours) => Some(Ahead::of(-pair.difference, pair.p)),
+            _ => None,
+        })
     }
 
     /// The page's title, which names every data set, and says where a run was broken off.
@@ -94,10 +115,96 @@ impl<'a> View<'a> {
 
 fn broken_off(summary: &Summary) -> String {
     format!(
-        "The run started {} was broken off: models and attacks that it planned are missing. Run the \
-         command again for all of them.",
+        "The run started {} was broken off: models and attacks that it planned are missing. Go on \
+         with it by --resume, or run the command again.",
         summary.run.started
     )
+}
+
+/// Whether one model keeps more than another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ahead {
+    /// By more than chance explains.
+    Clearly,
+    /// Not so.
+    No,
+}
+
+impl Ahead {
+    fn of(difference: f64, p: f64) -> Self {
+        if difference > 0.0 && p < ALPHA { Self::Clearly } else { Self::No }
+    }
+}
+
+/// The evaluations that say more than the table of attacks on all images: FGSM alone on all images
+/// is told there, with its cautions.
+pub fn judged(model: &ModelSummary) -> impl Iterator<Item = &EvaluationSummary> {
+    model.evaluations.iter().filter(|evaluation| {
+        evaluation.attacks.iter().any(|attack| attack.id != "fgsm" || attack.scope != Scope::All)
+    })
+}
+
+/// Whether any model was judged so.
+pub fn any_judged(view: &View<'_>) -> bool {
+    view.subjects.iter().any(|subject| judged(subject.model).next().is_some())
+}
+
+/// The evaluation that the headline is about: the one of the plan, else the first that came to its
+/// end.
+pub fn headline(model: &ModelSummary) -> Option<&EvaluationSummary> {
+    let finished = || judged(model).filter(|evaluation| evaluation.finished);
+    let planned = model.robust_threat.as_ref().and_then(|threat| {
+        finished().find(|evaluation| (evaluation.norm, evaluation.eps) == (threat.norm, threat.eps))
+    });
+    planned.or_else(|| finished().next())
+}
+
+/// Whether an evaluation has nothing but a single step or noise to show for itself.
+pub fn is_weak(evaluation: &EvaluationSummary) -> bool {
+    let weak = |id: &str| id == "fgsm" || id.starts_with("noise-");
+    evaluation.attacks.iter().all(|attack| weak(&attack.id))
+}
+
+/// The attacks of an evaluation, each name once, in order: `APGD-CE and APGD-T`.
+pub fn attack_names(evaluation: &EvaluationSummary) -> String {
+    let mut names: Vec<String> = Vec::new();
+    for name in evaluation.attacks.iter().map(|attack| words::attack(&attack.id)) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    words::listed(&names)
+}
+
+/// What one step of FGSM claims: adversarial accuracy.
+pub struct Claim {
+    /// The figure.
+    pub correct: Correct,
+    /// Whose labels it attacked.
+    pub labels: LabelSource,
+}
+
+/// The claim at the radius of an evaluation: with true labels where there is such a figure, on as
+/// many images as possible.
+pub fn claim(model: &ModelSummary, at: &EvaluationSummary) -> Option<Claim> {
+    let here = |norm, eps: f64| norm == at.norm && eps.to_bits() == at.eps.to_bits();
+    let attacks = model.attacks.iter().filter(|attack| here(attack.norm, attack.eps));
+    let attacks = attacks
+        .filter(|attack| attack.id == "fgsm")
+        .map(|attack| Claim { correct: attack.adversarial, labels: attack.labels });
+    let rungs =
+        at.attacks.iter().filter(|attack| attack.id == "fgsm" && attack.scope != Scope::All);
+    let rungs =
+        rungs.filter_map(|rung| rung.alone.map(|correct| Claim { correct, labels: rung.labels }));
+    let curves = model.curves.iter().filter(|curve| curve.attack == "fgsm");
+    let points = curves.flat_map(|curve| {
+        let points = curve.points.iter().filter(|point| here(curve.norm, point.eps));
+        points.map(|point| Claim { correct: point.adversarial, labels: curve.labels })
+    });
+    attacks
+        .chain(rungs)
+        .chain(points)
+        .min_by_key(|claim| (claim.labels != LabelSource::True, std::cmp::Reverse(claim.correct.n)))
 }
 
 /// An attack in words: `FGSM, linf 0.1, true labels`.
@@ -128,7 +235,7 @@ pub fn leaks(model: &ModelSummary) -> bool {
     model.attacks.iter().any(|a| a.labels == LabelSource::True && a.paired.gains())
 }
 
-/// Whether FGSM was run, whose limits must then be said.
+/// Whether FGSM was run on all images, whose limits must then be said.
 pub fn has_fgsm(view: &View<'_>) -> bool {
     view.subjects.iter().flat_map(|subject| &subject.model.attacks).any(|a| a.id == "fgsm")
 }

@@ -41,14 +41,68 @@ pub fn images(dataset: &DatasetSummary) -> String {
     format!("{}, {} {} images", self::dataset(&dataset.name), count(dataset.n), dataset.split)
 }
 
-/// An attack's name: `FGSM`.
+/// An attack's name: `FGSM`, `APGD-T`, `uniform noise`.
 pub fn attack(id: &str) -> String {
-    id.to_uppercase()
+    match id {
+        "square" => "Square".to_owned(),
+        "noise-uniform" => "uniform noise".to_owned(),
+        "noise-gaussian" => "Gaussian noise".to_owned(),
+        other => other.to_uppercase(),
+    }
+}
+
+/// What an attack may spend on an image, of its settings: `100 steps, 5 restarts`. The summary has
+/// all of them.
+pub fn budget(settings: &serde_json::Value) -> String {
+    let named = [
+        ("steps", "steps"),
+        ("queries", "queries"),
+        ("restarts", "restarts"),
+        ("classes", "target classes"),
+        ("eot", "passes a gradient"),
+    ];
+    let amounts = named.into_iter().filter_map(|(key, unit)| {
+        let amount = settings.get(key)?.as_u64()?;
+        // One of these is none.
+        let said = amount != 1 || ["steps", "queries", "classes"].contains(&key);
+        let unit = if amount == 1 { &unit[..unit.len() - 1] } else { unit };
+        said.then(|| format!("{}\u{a0}{unit}", count(amount)))
+    });
+    amounts.collect::<Vec<_>>().join(", ")
+}
+
+/// An attack with its steps or queries and its restarts, short: `PGD 100 × 10`.
+pub fn rung(id: &str, settings: &serde_json::Value) -> String {
+    let amount = |key: &str| settings.get(key).and_then(serde_json::Value::as_u64);
+    let mut text = attack(id);
+    if let Some(steps) = amount("steps").or_else(|| amount("queries")) {
+        text = format!("{text} {}", count(steps));
+    }
+    match amount("restarts") {
+        None | Some(1) => text,
+        Some(restarts) => format!("{text} × {restarts}"),
+    }
+}
+
+/// All settings: `rho 0.75, steps 100`.
+pub fn settings(settings: &serde_json::Value) -> String {
+    let Some(fields) = settings.as_object() else { return String::new() };
+    let known = fields.iter().filter(|(_, value)| !value.is_null());
+    let said = known.map(|(name, value)| match value.as_str() {
+        Some(text) => format!("{name}\u{a0}{text}"),
+        None => format!("{name}\u{a0}{value}"),
+    });
+    said.collect::<Vec<_>>().join(", ")
+}
+
+/// A norm and a radius that stay on one line: `linf 8/255`.
+pub fn radius(norm: Norm, eps_text: &str) -> String {
+    format!("{norm}\u{a0}{eps_text}")
 }
 
 /// An attack with its norm and radius: `FGSM, linf 0.1`.
 pub fn threat(id: &str, norm: Norm, eps_text: &str) -> String {
-    format!("{}, {norm}\u{a0}{eps_text}", attack(id))
+    format!("{}, {}", attack(id), radius(norm, eps_text))
 }
 
 /// Whose labels were attacked: `true labels`.
@@ -67,6 +121,37 @@ pub const LABELS_EXPLAINED: &str = "True labels: the attack pushes away from the
 /// A p-value as it is written: `0.0123`, `below 0.0001`.
 pub fn p_value(p: f64) -> String {
     if p < 0.0001 { "below 0.0001".to_owned() } else { format!("{p:.4}") }
+}
+
+/// The p-value of McNemar's test in a sentence: `p = 0.0123`, `p below 0.0001`.
+pub fn p_clause(p: f64) -> String {
+    let equals = if p < 0.0001 { "" } else { "= " };
+    format!("p {equals}{}", p_value(p))
+}
+
+/// A difference of shares in percentage points, without its sign: `3.2`.
+pub fn points(difference: f64) -> String {
+    format!("{:.1}", 100.0 * difference.abs())
+}
+
+/// Wall time: `12.3 s`, `4 min 10 s`, `2 h 5 min`.
+pub fn time(seconds: f64) -> String {
+    let whole = seconds.round() as u64;
+    match whole {
+        0..60 => format!("{seconds:.1}\u{a0}s"),
+        60..3600 => format!("{}\u{a0}min {}\u{a0}s", whole / 60, whole % 60),
+        _ => format!("{}\u{a0}h {}\u{a0}min", whole / 3600, whole % 3600 / 60),
+    }
+}
+
+/// A large count, shortened: `950`, `12.3 k`, `4.6 M`.
+pub fn amount(n: u64) -> String {
+    match n as f64 {
+        n if n < 1e4 => count(n as u64),
+        n if n < 1e6 => format!("{:.1}\u{a0}k", n / 1e3),
+        n if n < 1e9 => format!("{:.1}\u{a0}M", n / 1e6),
+        n => format!("{:.1}\u{a0}G", n / 1e9),
+    }
 }
 
 /// The class of a label, or its number where it has no name.
@@ -98,5 +183,23 @@ mod tests {
         assert_eq!(listed(&["a".into(), "b".into(), "c".into()]), "a, b and c");
         assert_eq!(p_value(1e-9), "below 0.0001");
         assert_eq!(dataset("shapes10"), "shapes10");
+        assert_eq!([9_999, 12_340, 4_560_000].map(amount), ["9,999", "12.3\u{a0}k", "4.6\u{a0}M"]);
+        let times = [3.21, 250.0, 7500.0].map(time);
+        assert_eq!(times, ["3.2\u{a0}s", "4\u{a0}min 10\u{a0}s", "2\u{a0}h 5\u{a0}min"]);
+    }
+
+    /// Would catch an attack under another name than the literature's, and a budget that hides
+    /// what makes it strong.
+    #[test]
+    fn attacks() {
+        let ids = ["fgsm", "apgd-ce", "apgd-t", "fab-t", "square", "noise-uniform"].map(attack);
+        assert_eq!(ids, ["FGSM", "APGD-CE", "APGD-T", "FAB-T", "Square", "uniform noise"]);
+        let said = |json| budget(&serde_json::from_str(json).unwrap());
+        assert_eq!(said(r#"{"steps": 100, "restarts": 1, "rho": 0.75}"#), "100\u{a0}steps");
+        assert_eq!(
+            said(r#"{"queries": 5000, "restarts": 5, "eot": 20}"#),
+            "5,000\u{a0}queries, 5\u{a0}restarts, 20\u{a0}passes a gradient"
+        );
+        assert_eq!(said("{}"), "");
     }
 }

@@ -1,9 +1,12 @@
-//! What can go wrong with a run store, with the file and the remedy.
+//! What can go wrong with run stores, with the file and the remedy.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use rusqlite::ErrorCode;
+
+use super::check::Flaw;
+use crate::plan::Shard;
 
 /// A run store that cannot be made, read or written.
 #[derive(Debug, thiserror::Error)]
@@ -108,6 +111,12 @@ pub enum StoreError {
     },
 }
 
+impl From<Flaw> for StoreError {
+    fn from(Flaw { what, expected, got }: Flaw) -> Self {
+        Self::Refused { what, expected, got }
+    }
+}
+
 impl StoreError {
     /// Sorts an error of SQLite by what a user can do about it.
     pub(super) fn sqlite(path: &Path, source: rusqlite::Error) -> Self {
@@ -145,4 +154,77 @@ impl StoreError {
             _ => Self::Io { path, source },
         }
     }
+}
+
+/// Shards that do not make a whole.
+#[derive(Debug, thiserror::Error)]
+pub enum MergeError {
+    /// No folder at all.
+    #[error("no run to merge; name the folders of all shards of one run")]
+    Nothing,
+    /// There is a run where the whole should be written.
+    #[error("'{path}' already holds a run; choose another folder for the merged one with --out")]
+    Exists {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A shard that was broken off or is under way.
+    #[error("the run in '{dir}' is not finished; carry it through with --resume, and merge then")]
+    Unfinished {
+        /// The folder.
+        dir: PathBuf,
+    },
+    /// Another run altogether.
+    #[error(
+        "'{dir}' is not of the same run as '{first}': {field}: expected {expected}, got {got}; \
+         merge the shards of one command only"
+    )]
+    Differs {
+        /// The folder.
+        dir: PathBuf,
+        /// The one that it was compared with.
+        first: PathBuf,
+        /// What differs.
+        field: String,
+        /// As in the first.
+        expected: String,
+        /// As in the other.
+        got: String,
+    },
+    /// The run was cut in another number of shards.
+    #[error(
+        "'{dir}' is one of {got} shards, but '{first}' is one of {expected}; merge the shards of \
+         one division only"
+    )]
+    OtherShards {
+        /// The folder.
+        dir: PathBuf,
+        /// The one that it was compared with.
+        first: PathBuf,
+        /// Number of shards there.
+        expected: u64,
+        /// Number of shards here.
+        got: u64,
+    },
+    /// The same images twice.
+    #[error("'{dir}' and '{other}' are both shard {shard}; name each shard once")]
+    Twice {
+        /// The shard.
+        shard: Shard,
+        /// The folder.
+        dir: PathBuf,
+        /// The folder that was named before.
+        other: PathBuf,
+    },
+    /// Images that no folder has.
+    #[error(
+        "shards are missing: {missing}; run them with --shard, and merge when all are finished"
+    )]
+    Gap {
+        /// Which.
+        missing: String,
+    },
+    /// A store that cannot be read or written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }

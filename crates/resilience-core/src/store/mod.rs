@@ -2,10 +2,14 @@
 //!
 //! It is one SQLite file with a rollback journal and full synchronisation, so that a crash, a
 //! kill or a power cut leaves the state after the last call that returned. Every writing call is
-//! one transaction: the file never holds half a model or half an attack. Records are JSON,
-//! outcomes are rows, pixels are blobs; `schema.sql` beside this file has the tables.
+//! one transaction: the file never holds half a model or half a unit of an attack. Images are
+//! recorded as they are decided and units as they are carried through, so that a run that was
+//! broken off can go on. Records are JSON, outcomes are rows, pixels are blobs; `schema.sql` beside
+//! this file has the tables. [`merge()`] puts the shards of a run together.
 
+mod check;
 mod error;
+mod merge;
 mod read;
 mod write;
 
@@ -16,15 +20,18 @@ use rusqlite::{Connection, OpenFlags};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-pub use self::error::StoreError;
+use self::check::{Flaw, Place};
+pub use self::error::{MergeError, StoreError};
+pub use self::merge::merge;
 use crate::format::atomic;
+use crate::plan::Plan;
 use crate::record::Provenance;
 
 /// Name of the file in a run's folder.
 pub const FILE: &str = "run.sqlite";
 
 /// Version of the tables that this program writes and reads.
-pub const SCHEMA: i32 = 1;
+pub const SCHEMA: i32 = 2;
 
 /// Marks an SQLite file as a run store: "resi".
 const APPLICATION_ID: i32 = 0x7265_7369;
@@ -34,6 +41,7 @@ const APPLICATION_ID: i32 = 0x7265_7369;
 pub struct RunStore {
     connection: Connection,
     path: PathBuf,
+    plan: Plan,
 }
 
 /// A model in a store.
@@ -44,16 +52,22 @@ pub struct ModelId(i64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct AttackId(i64);
 
+/// About how many bytes `n` examples of that shape take in the file, four for each number and what
+/// is around them.
+#[must_use]
+pub fn example_bytes(shape: [usize; 3], n: u64) -> u64 {
+    // SQLite keeps the first 489 bytes of a long row in the tree, eight such rows to a page of
+    // 4096 bytes, and the rest in pages of its own with 4092 bytes each.
+    let pixels = shape.iter().map(|&side| side as u64).product::<u64>() * 4;
+    let pages = pixels.saturating_sub(489).div_ceil(4092);
+    n * (pages * 4096 + pixels.min(489) + 40)
+}
+
 impl RunStore {
-    /// Makes the store of a new run in the folder, which is made too where it is missing. The
-    /// plan is whatever resolved plan the run follows, as JSON.
+    /// Makes the store of a new run in the folder, which is made too where it is missing.
     ///
     /// Fails with [`StoreError::Exists`] where the folder already holds a run.
-    pub fn create(
-        dir: &Path,
-        provenance: &Provenance,
-        plan: &serde_json::Value,
-    ) -> Result<Self, StoreError> {
+    pub fn create(dir: &Path, provenance: &Provenance, plan: &Plan) -> Result<Self, StoreError> {
         let path = dir.join(FILE);
         if path.symlink_metadata().is_ok() {
             return Err(StoreError::Exists { path });
@@ -65,11 +79,7 @@ impl RunStore {
 
     /// Like [`RunStore::create`], but puts the new run in the place of one that is already there.
     /// The old one stays until the new one is complete. A file that is no run store is refused.
-    pub fn replace(
-        dir: &Path,
-        provenance: &Provenance,
-        plan: &serde_json::Value,
-    ) -> Result<Self, StoreError> {
+    pub fn replace(dir: &Path, provenance: &Provenance, plan: &Plan) -> Result<Self, StoreError> {
         match Self::open(dir) {
             // Reading has rolled back what a crash left, so that no journal of the old file can
             // be taken for one of the new.
@@ -102,9 +112,9 @@ impl RunStore {
             Ok(_) => {}
         }
         let connection = connect(&path).map_err(|error| StoreError::sqlite(&path, error))?;
-        let store = Self { connection, path };
-        store.check_header()?;
-        Ok(store)
+        check_header(&connection, &path)?;
+        let plan = read_plan(&connection, &path)?;
+        Ok(Self { connection, path, plan })
     }
 
     /// The file.
@@ -113,27 +123,16 @@ impl RunStore {
         &self.path
     }
 
-    fn check_header(&self) -> Result<(), StoreError> {
-        let pragma = |name: &str| {
-            self.connection
-                .pragma_query_value(None, name, |row| row.get::<_, i32>(0))
-                .map_err(|error| self.sqlite(error))
-        };
-        let path = self.path.clone();
-        if pragma("application_id")? != APPLICATION_ID {
-            let found = "an SQLite file of another program, or an empty file".to_owned();
-            return Err(StoreError::NotAStore { path, found });
-        }
-        match pragma("user_version")? {
-            SCHEMA => Ok(()),
-            found => Err(StoreError::Version { path, expected: SCHEMA, found }),
-        }
-    }
-
     fn ensure_unlocked(&self) -> Result<(), StoreError> {
         self.connection
             .execute_batch("BEGIN EXCLUSIVE; ROLLBACK;")
             .map_err(|error| self.sqlite(error))
+    }
+
+    /// How hard SQLite makes sure that what was written survives a power cut: `FULL` or `OFF`.
+    fn synchronise(&self, how: &str) -> Result<(), StoreError> {
+        let set = self.connection.pragma_update(None, "synchronous", how);
+        set.map_err(|error| self.sqlite(error))
     }
 
     fn sqlite(&self, error: rusqlite::Error) -> StoreError {
@@ -144,9 +143,65 @@ impl RunStore {
         StoreError::Damaged { path: self.path.clone(), what: what.into() }
     }
 
-    fn parse_json<T: DeserializeOwned>(&self, what: &str, text: &str) -> Result<T, StoreError> {
-        serde_json::from_str(text).map_err(|error| self.damaged(format!("{what}: {error}")))
+    fn flawed(&self, flaw: Flaw) -> StoreError {
+        let Flaw { what, expected, got } = flaw;
+        self.damaged(format!("{what}: expected {expected}, got {got}"))
     }
+
+    /// The images of this run.
+    fn place<'a>(&self, what: &'a str) -> Place<'a> {
+        Place { what, images: self.plan.shard.images(self.plan.dataset.n, self.plan.block) }
+    }
+
+    /// Those of them that a stage of the plan is about.
+    fn place_of_stage<'a>(&self, what: &'a str, stage: u64) -> Place<'a> {
+        let mut place = self.place(what);
+        let n = self.plan.stages[stage as usize].n;
+        place.images = place.images.start.min(n)..place.images.end.min(n);
+        place
+    }
+
+    fn parse_json<T: DeserializeOwned>(&self, what: &str, text: &str) -> Result<T, StoreError> {
+        parse_json(&self.path, what, text)
+    }
+}
+
+fn parse_json<T: DeserializeOwned>(path: &Path, what: &str, text: &str) -> Result<T, StoreError> {
+    serde_json::from_str(text).map_err(|error| StoreError::Damaged {
+        path: path.to_owned(),
+        what: format!("{what}: {error}"),
+    })
+}
+
+fn check_header(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    let pragma = |name: &str| {
+        connection
+            .pragma_query_value(None, name, |row| row.get::<_, i32>(0))
+            .map_err(|error| StoreError::sqlite(path, error))
+    };
+    let path = path.to_owned();
+    if pragma("application_id")? != APPLICATION_ID {
+        let found = "an SQLite file of another program, or an empty file".to_owned();
+        return Err(StoreError::NotAStore { path, found });
+    }
+    match pragma("user_version")? {
+        SCHEMA => Ok(()),
+        found => Err(StoreError::Version { path, expected: SCHEMA, found }),
+    }
+}
+
+fn read_plan(connection: &Connection, path: &Path) -> Result<Plan, StoreError> {
+    let damaged = |what| StoreError::Damaged { path: path.to_owned(), what };
+    let row = connection.query_row("SELECT plan FROM run", [], |row| row.get::<_, String>(0));
+    let json = row.map_err(|error| match error {
+        rusqlite::Error::QueryReturnedNoRows => damaged("the table 'run' is empty".to_owned()),
+        error => StoreError::sqlite(path, error),
+    })?;
+    let plan = parse_json(path, "the plan", &json)?;
+    check::plan(&plan).map_err(|flaw| {
+        damaged(format!("{}: expected {}, got {}", flaw.what, flaw.expected, flaw.got))
+    })?;
+    Ok(plan)
 }
 
 /// A complete store that holds the run and nothing else yet, under a temporary name in the folder.
@@ -154,8 +209,9 @@ fn prepared(
     dir: &Path,
     path: &Path,
     provenance: &Provenance,
-    plan: &serde_json::Value,
+    plan: &Plan,
 ) -> Result<tempfile::NamedTempFile, StoreError> {
+    check::plan(plan)?;
     let provenance = to_json("the provenance", provenance)?;
     let plan = to_json("the plan", plan)?;
     fs::create_dir_all(dir).map_err(|error| StoreError::io(dir, error))?;

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use super::{SCHEMA, Summary};
 use crate::format::atomic::{self, AtomicError};
 use crate::store::StoreError;
+use crate::threat::ThreatError;
 
 /// A summary that cannot be counted, written or read.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +36,29 @@ pub enum SummaryError {
         expected: u64,
         /// Outcomes that are there.
         found: u64,
+    },
+    /// An image would count as robust although an attack left it out.
+    #[error(
+        "'{path}': {what} says it is finished, but has no outcome of image {index}, which nothing \
+         broke; the run store is damaged"
+    )]
+    Untried {
+        /// The run store.
+        path: PathBuf,
+        /// The model and the attack.
+        what: String,
+        /// The image.
+        index: u64,
+    },
+    /// A stage of the plan makes no sense.
+    #[error("'{path}': stage {stage} of the plan: {source}")]
+    Plan {
+        /// The run store.
+        path: PathBuf,
+        /// Its place, from 0.
+        stage: u64,
+        /// Why.
+        source: ThreatError,
     },
     /// A class number that no classifier has.
     #[error("'{path}': {what}: class {class} is beyond {most}; the run store is damaged")]
@@ -134,8 +158,8 @@ mod tests {
             fs::write(&path, text.replacen(from, to, 1)).unwrap();
             Summary::read(&path).unwrap_err()
         };
-        let error = broken("\"schema\": 1", "\"schema\": 2");
-        assert!(matches!(error, SummaryError::Version { found: 2, .. }), "{error}");
+        let error = broken("\"schema\": 2", "\"schema\": 1");
+        assert!(matches!(error, SummaryError::Version { found: 1, .. }), "{error}");
         let error = broken("\"rate\"", "\"speed\"");
         assert!(matches!(error, SummaryError::Format { .. }), "{error}");
         assert!(error.to_string().contains("line"), "{error}");

@@ -7,17 +7,18 @@
 //! Update: `x' = clip(x + eps d, 0, 1)`, where d is the direction of unit length in which the
 //! cross-entropy grows fastest: its gradient's sign for Linf, the gradient over its length for L2.
 //!
-//! Shapes: `[n,c,h,w]` x `[n]` -> `[n,c,h,w]`. One forward and one backward pass per image. Where the
+//! Shapes: `[n,c,h,w]` x `[n]` -> `[n,c,h,w]`. One forward and one backward pass an image. Where the
 //! gradient is zero the image stays as it is.
 
 use resilience_core::threat::{Norm, Threat};
 use tch::Tensor;
 
-use super::{Attack, AttackSpec, Rows, State};
+use super::settings::EOT;
+use super::{Attack, AttackSpec, Candidates, Rows, Search, State};
 use crate::error::EngineError;
 use crate::geometry;
 use crate::loss;
-use crate::model::Differentiable;
+use crate::model::{Oracle, Passes};
 
 /// The registry's entry.
 pub static SPEC: AttackSpec = AttackSpec {
@@ -32,30 +33,66 @@ pub static SPEC: AttackSpec = AttackSpec {
             With true labels, such a model can even read the label off the perturbation (label \
             leaking) and score higher on attacked images than on clean ones.",
     norms: &[Norm::Linf, Norm::L2],
-    make: |threat| Box::new(Fgsm { threat }),
+    search: Search::WithinBall,
+    settings: &[EOT],
+    make: |request| {
+        Ok(Box::new(Fgsm { threat: request.threat, eot: request.settings.count("eot") }))
+    },
 };
 
-/// FGSM at one threat.
 #[derive(Debug)]
 struct Fgsm {
     threat: Threat,
+    eot: u32,
 }
 
 impl Attack for Fgsm {
+    fn rounds(&self) -> u32 {
+        1
+    }
+
     fn steps(&self) -> u32 {
         1
     }
 
-    fn start(&self, rows: Rows) -> Result<State, EngineError> {
-        let current = rows.images.shallow_clone();
-        Ok(State { rows, current })
+    fn cost(&self) -> Passes {
+        let passes = u64::from(self.eot);
+        Passes { forwards: passes + 1, backwards: passes }
     }
 
-    fn step(&self, state: &mut State, model: &dyn Differentiable) -> Result<Tensor, EngineError> {
-        let pass = model.pass(&state.current)?;
-        let loss = loss::cross_entropies(&pass.logits, &state.rows.labels)?; // [n]
-        let gradient = pass.gradient(&loss)?;
-        state.current = geometry::steepest_step(self.threat, &state.rows.images, &gradient)?;
-        Ok(state.current.shallow_clone())
+    fn eot(&self) -> u32 {
+        self.eot
+    }
+
+    fn gives_logits(&self) -> bool {
+        false
+    }
+
+    fn start(&self, rows: &Rows) -> Result<Box<dyn State>, EngineError> {
+        Ok(Box::new(OneStep {
+            threat: self.threat,
+            images: rows.images.shallow_clone(),
+            labels: rows.labels.shallow_clone(),
+        }))
+    }
+}
+
+struct OneStep {
+    threat: Threat,
+    images: Tensor,
+    labels: Tensor,
+}
+
+impl State for OneStep {
+    fn step(&mut self, oracle: &Oracle) -> Result<Candidates, EngineError> {
+        let ascent = oracle.ascent(&self.images, &|logits, span| {
+            loss::cross_entropies(logits, &span.of(&self.labels)?)
+        })?;
+        let images = geometry::steepest_step(self.threat, &self.images, &ascent.gradient)?;
+        Ok(Candidates { images, logits: None })
+    }
+
+    fn tensors(&mut self) -> Vec<&mut Tensor> {
+        vec![&mut self.images, &mut self.labels]
     }
 }

@@ -1,12 +1,11 @@
 //! A network of the zoo with its normalisation.
 
-use std::cell::Cell;
 use std::rc::Rc;
 
 use resilience_core::format::array::StateDict;
 use tch::{Kind, Tensor};
 
-use super::{Classifier, Differentiable, Normalise, Pass, Passes, add};
+use super::{Classifier, Differentiable, Normalise, Pass};
 use crate::error::EngineError;
 use crate::layer::Mode;
 use crate::zoo::{self, Network, Trainable};
@@ -15,22 +14,29 @@ use crate::zoo::{self, Network, Trainable};
 pub struct Native {
     network: Network,
     normalise: Rc<Normalise>,
-    passes: Cell<Passes>,
+    input_noise: f64,
 }
 
 impl Native {
     /// Joins a network with its normalisation.
     #[must_use]
     pub fn new(network: Network, normalise: Normalise) -> Self {
-        Self { network, normalise: Rc::new(normalise), passes: Cell::new(Passes::default()) }
+        Self { network, normalise: Rc::new(normalise), input_noise: 0.0 }
     }
 
-    /// The same model with its network [folded](Network::folded), which counts its own passes.
+    /// The same model behind Gaussian noise of this standard deviation (0 for none), drawn anew
+    /// from libtorch's generator in every pass and added to the pixels: a randomised defence.
+    #[must_use]
+    pub fn with_input_noise(self, deviation: f64) -> Self {
+        Self { input_noise: deviation, ..self }
+    }
+
+    /// The same model with its network [folded](Network::folded).
     pub fn folded(&self) -> Result<Self, EngineError> {
         Ok(Self {
             network: self.network.folded()?,
             normalise: Rc::clone(&self.normalise),
-            passes: Cell::new(Passes::default()),
+            input_noise: self.input_noise,
         })
     }
 
@@ -72,7 +78,10 @@ impl Native {
 
     /// Images `[n,c,h,w]` in [0, 1] -> logits `[n,k]`, with the graph behind them.
     pub fn forward(&self, images: &Tensor, mode: Mode) -> Result<Tensor, EngineError> {
-        add(&self.passes, Passes { forwards: images.size()[0] as u64, backwards: 0 });
+        if self.input_noise > 0.0 {
+            let noise = images.f_randn_like()?.f_mul_scalar(self.input_noise)?;
+            return self.network.forward(&self.normalise.apply(&images.f_add(&noise)?)?, mode);
+        }
         self.network.forward(&self.normalise.apply(images)?, mode)
     }
 }
@@ -83,15 +92,15 @@ impl Classifier for Native {
         self.forward(images, Mode::Eval)
     }
 
-    fn passes(&self) -> Passes {
-        self.passes.get()
+    fn declared_noisy(&self) -> bool {
+        self.input_noise > 0.0
     }
 }
 
 impl Differentiable for Native {
-    fn pass(&self, images: &Tensor) -> Result<Pass<'_>, EngineError> {
+    fn pass(&self, images: &Tensor) -> Result<Pass, EngineError> {
         let images = images.f_detach()?.f_set_requires_grad(true)?;
         let logits = self.forward(&images, Mode::Eval)?;
-        Ok(Pass::new(images, logits, &self.passes))
+        Ok(Pass::new(images, logits))
     }
 }

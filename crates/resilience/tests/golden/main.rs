@@ -3,13 +3,18 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails right there")]
 
+mod apgd;
+mod attack_network;
 mod augment;
+mod fab;
 mod fgsm;
 mod formula;
 mod network;
+mod pgd;
 mod plain;
 mod recipe;
 mod resnet_cifar;
+mod square;
 
 /// The fixture of a case.
 fn fixture(name: &str) -> serde_json::Value {

@@ -17,7 +17,7 @@ fn clean(manifest: &str, n: usize) -> Option<usize> {
     let (state, _) = manifest.load().unwrap();
     let model = Native::load(&manifest.architecture, &state, manifest.mean, manifest.std).unwrap();
     let images = load(data.to_str().unwrap(), Split::Test, n);
-    Some(correct(&manifest.name, model, &images))
+    Some(correct(&model, &images))
 }
 
 /// Would catch a normalisation, shortcut, prefix or order of pixels that is only nearly right:

@@ -3,14 +3,15 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails right there")]
 
+mod batch_shapes;
 #[path = "../../../resilience-core/tests/common/mod.rs"]
 mod common;
 mod known_models;
+mod robust;
 mod training;
 
-use resilience::evaluate::{self, Model};
-use resilience::model::Native;
-use resilience_core::context::{Context, Stopped};
+use resilience::model::{Classifier, Native};
+use resilience::{batch::Batch, loss};
 use resilience_core::dataset::{self, Images, Places, Split};
 use resilience_core::event::Silent;
 
@@ -21,9 +22,12 @@ fn load(request: &str, split: Split, n: usize) -> Images {
 }
 
 /// How many images a model classifies correctly.
-fn correct(name: &str, model: Native, images: &Images) -> usize {
-    let model = Model { name: name.to_owned(), reference: Box::new(model) };
-    let mut context = Context { observer: &mut Silent, clock: &Stopped };
-    let outcomes = evaluate::clean(&mut context, &model, images).unwrap();
-    outcomes.iter().filter(|outcome| outcome.predicted == outcome.label).count()
+fn correct(model: &Native, images: &Images) -> usize {
+    let rows: Vec<usize> = (0..images.len()).collect();
+    let batches = rows.chunks(250).map(|rows| Batch::from_rows(images, rows).unwrap());
+    batches
+        .map(|batch| {
+            loss::correct(&model.logits(&batch.images).unwrap(), &batch.labels).unwrap() as usize
+        })
+        .sum()
 }

@@ -59,7 +59,7 @@ fn it_learns_real_images() {
     let images = load(data, Split::Train, 6000);
     let epochs = train::train(&mut context, &model, &images, &plan("standard", 4)).unwrap();
     assert!(epochs.windows(2).all(|pair| pair[1].loss < pair[0].loss), "{epochs:?}");
-    let right = correct("trained", model, &load(data, Split::Test, 1000));
+    let right = correct(&model, &load(data, Split::Test, 1000));
     assert!(right > 380, "{right} of 1,000 after four epochs of 6,000 images");
 }
 

@@ -6,9 +6,10 @@ use plotters::style::text_anchor::{HPos, VPos};
 
 use crate::record::LabelSource;
 use crate::report::plot::{self, Canvas, Caption, colour, font, px, series};
-use crate::report::view::{View, leaks};
+use crate::report::view::{Subject, View, judged, leaks};
 use crate::report::{ReportError, words};
-use crate::summary::{Correct, CurveSummary};
+use crate::summary::{Correct, CurveSummary, EvaluationSummary};
+use crate::threat::Norm;
 
 #[derive(Template)]
 #[template(path = "report/curve.html")]
@@ -18,20 +19,23 @@ struct CurveTemplate {
 
 /// The curves in one norm, in which alone radii compare.
 struct Plot {
-    norm: String,
+    norm: Norm,
     /// Checksum and name of the images, of which accuracies alone compare.
     sha256: String,
     data: String,
-    /// How many: the first of the split.
-    images: String,
     svg: String,
     curves: Vec<Curve>,
 }
 
 struct Curve {
     name: String,
+    /// `FGSM, true labels`, or what is left when all attacks have had their turn.
     attack: String,
+    /// Whether it is robust accuracy rather than what one step leaves.
+    robust: bool,
     colour: String,
+    /// The first so many images of the split.
+    n: u64,
     points: Vec<(f64, Correct)>,
     /// Whether the model scores higher on examples of this convention than on clean images.
     leaks: bool,
@@ -50,6 +54,17 @@ impl Plot {
         let first = &self.curves.first()?.attack;
         self.curves.iter().all(|curve| curve.attack == *first).then_some(first)
     }
+
+    /// The number of images that all curves share, if they do.
+    fn images(&self) -> Option<String> {
+        let first = self.curves.first()?.n;
+        self.curves.iter().all(|curve| curve.n == first).then(|| words::count(first))
+    }
+
+    /// Whether any curve is of robust accuracy; those of one step are then dashed.
+    fn has_robust(&self) -> bool {
+        self.curves.iter().any(|curve| curve.robust)
+    }
 }
 
 impl Curve {
@@ -63,30 +78,23 @@ impl Curve {
 pub fn part(view: &View<'_>) -> Result<String, ReportError> {
     let mut plots: Vec<Plot> = Vec::new();
     for (place, subject) in view.subjects.iter().enumerate() {
-        for curve in &subject.model.curves {
-            let norm = curve.norm.name().to_owned();
-            let images = words::count(curve.clean.n);
-            let name = subject.name.clone();
-            let attack =
-                format!("{}, {}", words::attack(&curve.attack), words::labels(curve.labels));
-            let (_, colour) = series(place);
-            let leaks = curve.labels == LabelSource::True && leaks(subject.model);
-            let ours = Curve { name, attack, colour, points: points(curve), leaks };
-            let set = &subject.model.dataset;
+        let set = &subject.model.dataset;
+        let (_, colour) = series(place);
+        for (norm, curve) in one_step(subject, &colour).chain(robust(subject, &colour)) {
             let same = |plot: &&mut Plot| {
-                plot.norm == norm && plot.images == images && plot.sha256 == set.sha256
+                let comparable = |other: &Curve| other.robust != curve.robust || other.n == curve.n;
+                plot.norm == norm && plot.sha256 == set.sha256 && plot.curves.iter().all(comparable)
             };
             if let Some(plot) = plots.iter_mut().find(same) {
-                plot.curves.push(ours);
+                plot.curves.push(curve);
                 continue;
             }
             plots.push(Plot {
                 norm,
                 sha256: set.sha256.clone(),
                 data: format!("{} {}", words::dataset(&set.name), set.split),
-                images,
                 svg: String::new(),
-                curves: vec![ours],
+                curves: vec![curve],
             });
         }
     }
@@ -99,6 +107,45 @@ pub fn part(view: &View<'_>) -> Result<String, ReportError> {
     Ok(CurveTemplate { plots }.render()?)
 }
 
+/// What one attack leaves at each radius.
+fn one_step(subject: &Subject<'_>, colour: &str) -> impl Iterator<Item = (Norm, Curve)> {
+    subject.model.curves.iter().map(move |curve| {
+        let attack = format!("{}, {}", words::attack(&curve.attack), words::labels(curve.labels));
+        let ours = Curve {
+            name: subject.name.clone(),
+            attack,
+            robust: false,
+            colour: colour.to_owned(),
+            n: curve.clean.n,
+            points: points(curve),
+            leaks: curve.labels == LabelSource::True && leaks(subject.model),
+        };
+        (curve.norm, ours)
+    })
+}
+
+/// Robust accuracy in every norm that has at least two radii on as many images.
+fn robust(subject: &Subject<'_>, colour: &str) -> impl Iterator<Item = (Norm, Curve)> {
+    Norm::ALL.into_iter().filter_map(move |norm| {
+        let finished = judged(subject.model).filter(|at| at.finished && at.norm == norm);
+        let all: Vec<&EvaluationSummary> = finished.collect();
+        let n = all.iter().map(|at| at.n).max()?;
+        let alike: Vec<_> = all.into_iter().filter(|at| at.n == n).collect();
+        let clean = alike.first().filter(|_| alike.len() > 1)?.clean;
+        let attacked = alike.iter().map(|at| (at.eps, at.robust));
+        let ours = Curve {
+            name: subject.name.clone(),
+            attack: "robust accuracy, at most".to_owned(),
+            robust: true,
+            colour: colour.to_owned(),
+            n,
+            points: std::iter::once((0.0, clean)).chain(attacked).collect(),
+            leaks: false,
+        };
+        Some((norm, ours))
+    })
+}
+
 /// The curve from eps 0, where it is the clean accuracy.
 fn points(curve: &CurveSummary) -> Vec<(f64, Correct)> {
     let attacked = curve.points.iter().map(|point| (point.eps, point.adversarial));
@@ -109,7 +156,8 @@ fn draw_both(place: usize, plot: &Plot) -> Result<String, ReportError> {
     let described = plot.curves.iter().filter_map(|curve| {
         let ((_, first), last) = (curve.points.first()?, curve.points.last()?);
         let (from, to) = (words::percent(first.rate), words::percent(last.1.rate));
-        Some(format!("{}: from {from} % to {to} % at {}", curve.name, Curve::eps_text(last)))
+        let (name, attack) = (&curve.name, &curve.attack);
+        Some(format!("{name}, {attack}: from {from} % to {to} % at {}", Curve::eps_text(last)))
     });
     let caption = Caption {
         id: &format!("curve-{place}"),
@@ -164,7 +212,12 @@ fn draw(canvas: &Canvas<'_>, width: f64, plot: &Plot) -> Result<(), ReportError>
         chart.draw_series(whiskers).map_err(plot::failed)?;
         let line = points.map(|(eps, correct)| (eps, 100.0 * correct.rate));
         let style = ink.stroke_width(8);
-        chart.draw_series(LineSeries::new(line.clone(), style)).map_err(plot::failed)?;
+        if plot.has_robust() && !curve.robust {
+            let dashes = DashedLineSeries::new(line.clone(), px(5.0), px(4.0), style);
+            chart.draw_series(dashes).map_err(plot::failed)?;
+        } else {
+            chart.draw_series(LineSeries::new(line.clone(), style)).map_err(plot::failed)?;
+        }
         let dots = line.map(|point| Circle::new(point, px(3.0), ink.filled()));
         chart.draw_series(dots).map_err(plot::failed)?;
     }

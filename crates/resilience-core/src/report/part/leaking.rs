@@ -34,7 +34,7 @@ pub fn findings(view: &View<'_>) -> Vec<String> {
             findings.push(format!(
                 "{} is right on {}\u{a0}% of the {} images that {} attacked with their true labels, \
                  but on only {}\u{a0}% of the same images when clean. The attack lost it {} images and \
-                 gained it {} (McNemar's exact test, p {}).",
+                 gained it {} (McNemar's exact test, {}).",
                 subject.name,
                 words::percent(attack.adversarial.rate),
                 words::count(n),
@@ -42,10 +42,7 @@ pub fn findings(view: &View<'_>) -> Vec<String> {
                 words::percent(clean_rate(attack)),
                 words::count(paired.lost),
                 words::count(paired.gained),
-                match paired.p {
-                    p if p < 0.0001 => words::p_value(p),
-                    p => format!("= {}", words::p_value(p)),
-                }
+                words::p_clause(paired.p)
             ));
         }
     }

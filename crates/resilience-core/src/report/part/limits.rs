@@ -4,20 +4,29 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use askama::Template;
 
-use crate::report::view::{View, has_fgsm};
+use crate::report::view::{View, any_judged, has_fgsm};
 use crate::report::{ReportError, words};
 
 #[derive(Template)]
 #[template(path = "report/limits.html")]
 struct LimitsTemplate {
     fgsm: bool,
+    robust: bool,
+    /// Whether any figure is of one attack on all images.
+    scores: bool,
     /// `one seed was`, where any model was trained here.
     seeds: Option<String>,
 }
 
 /// The limits, those of FGSM where it was run.
 pub fn part(view: &View<'_>) -> Result<String, ReportError> {
-    Ok(LimitsTemplate { fgsm: has_fgsm(view), seeds: seeds(view) }.render()?)
+    let template = LimitsTemplate {
+        fgsm: has_fgsm(view),
+        robust: any_judged(view),
+        scores: view.subjects.iter().any(|subject| !subject.model.attacks.is_empty()),
+        seeds: seeds(view),
+    };
+    Ok(template.render()?)
 }
 
 /// How many seeds each recipe was trained with, over all runs.

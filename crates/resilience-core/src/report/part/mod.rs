@@ -2,13 +2,18 @@
 //! to show is empty.
 
 mod architecture;
+mod attacks;
 mod bars;
+mod claims;
+mod cost;
 mod curve;
 mod gallery;
 mod headline;
+mod ladder;
 mod leaking;
 mod limits;
 mod moves;
+mod pairs;
 mod paper;
 mod provenance;
 mod table;
@@ -24,14 +29,19 @@ pub use self::leaking::findings;
 pub type Part = fn(&View<'_>) -> Result<String, ReportError>;
 
 /// All parts in order.
-pub static PARTS: [Part; 12] = [
+pub static PARTS: [Part; 17] = [
     headline::part,
+    claims::part,
+    attacks::part,
+    curve::part,
+    cost::part,
+    ladder::part,
+    pairs::part,
     table::part,
     bars::part,
     leaking::part,
     training::part,
     architecture::part,
-    curve::part,
     gallery::part,
     moves::part,
     paper::part,

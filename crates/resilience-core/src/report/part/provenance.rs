@@ -2,9 +2,9 @@
 
 use askama::Template;
 
-use crate::report::view::{View, attack_words};
+use crate::report::view::View;
 use crate::report::{ReportError, words};
-use crate::summary::{AttackSummary, ModelSummary, Summary};
+use crate::summary::{EvaluationSummary, ModelSummary, StageSummary, Summary};
 
 #[derive(Template)]
 #[template(path = "report/provenance.html")]
@@ -15,13 +15,22 @@ struct ProvenanceTemplate<'a> {
 struct RunFacts<'a> {
     title: String,
     summary: &'a Summary,
+    /// The data that the run is about, each once: name and checksum.
+    data: Vec<(String, String)>,
     models: Vec<ModelFacts<'a>>,
 }
 
 struct ModelFacts<'a> {
     model: &'a ModelSummary,
     normalisation: String,
-    costs: Vec<[String; 4]>,
+    costs: Vec<Cost>,
+}
+
+/// What an attack was and cost.
+struct Cost {
+    attack: String,
+    passes: String,
+    settings: String,
 }
 
 /// The facts of every run.
@@ -29,9 +38,21 @@ pub fn part(view: &View<'_>) -> Result<String, ReportError> {
     let runs = (1..).zip(view.runs).map(|(number, run)| RunFacts {
         title: if view.runs.len() > 1 { format!("Run {number}") } else { "The run".to_owned() },
         summary: &run.summary,
+        data: data(&run.summary),
         models: run.summary.models.iter().map(facts).collect(),
     });
     Ok(ProvenanceTemplate { runs: runs.collect() }.render()?)
+}
+
+fn data(summary: &Summary) -> Vec<(String, String)> {
+    let mut data: Vec<(String, String)> = Vec::new();
+    for set in summary.models.iter().map(|model| &model.dataset) {
+        let entry = (words::images(set), set.sha256.clone());
+        if !data.contains(&entry) {
+            data.push(entry);
+        }
+    }
+    data
 }
 
 fn facts(model: &ModelSummary) -> ModelFacts<'_> {
@@ -39,17 +60,24 @@ fn facts(model: &ModelSummary) -> ModelFacts<'_> {
         let texts: Vec<String> = values.iter().map(f64::to_string).collect();
         texts.join(", ")
     };
-    let cost = |attack: &AttackSummary| {
-        [
-            attack_words(attack),
-            words::count(attack.forwards),
-            words::count(attack.backwards),
-            format!("{:.1} s", attack.seconds),
-        ]
-    };
+    let stages = model.evaluations.iter().flat_map(|at| at.attacks.iter().map(move |s| (at, s)));
     ModelFacts {
         model,
         normalisation: format!("mean {}; std {}", list(&model.mean), list(&model.std)),
-        costs: model.attacks.iter().map(cost).collect(),
+        costs: stages.map(|(at, stage)| cost(at, stage)).collect(),
+    }
+}
+
+fn cost(at: &EvaluationSummary, stage: &StageSummary) -> Cost {
+    let threat = words::threat(&stage.id, at.norm, &at.eps_text);
+    Cost {
+        attack: format!("{threat}, {}", words::labels(stage.labels)),
+        passes: format!(
+            "{} forward and {} backward passes in images, {}",
+            words::count(stage.forwards),
+            words::count(stage.backwards),
+            words::time(stage.seconds)
+        ),
+        settings: words::settings(&stage.settings),
     }
 }

@@ -3,7 +3,7 @@
 use askama::Template;
 
 use crate::paper::{self, PaperFigure};
-use crate::report::view::{Subject, View, threat_words};
+use crate::report::view::{Subject, View, any_judged, threat_words};
 use crate::report::{ReportError, words};
 
 #[derive(Template)]
@@ -12,6 +12,8 @@ struct TableTemplate {
     subjects: Vec<SubjectRows>,
     paper: Vec<PaperRows>,
     labels_explained: &'static str,
+    /// Whether another table opens the page, so that this one is about single attacks only.
+    second: bool,
 }
 
 struct SubjectRows {
@@ -40,15 +42,19 @@ struct PaperRows {
     probable: [String; 3],
 }
 
-/// The table.
+/// The table of attacks on all images; where there is none, and another table has the clean figures,
+/// nothing.
 pub fn part(view: &View<'_>) -> Result<String, ReportError> {
     let paper =
         if view.with_paper { paper::MODELS.iter().map(paper_rows).collect() } else { vec![] };
-    let template = TableTemplate {
-        subjects: view.subjects.iter().map(subject_rows).collect(),
-        paper,
-        labels_explained: words::LABELS_EXPLAINED,
-    };
+    let second = any_judged(view);
+    let attacked = |subject: &&Subject<'_>| !second || !subject.model.attacks.is_empty();
+    let subjects: Vec<_> = view.subjects.iter().filter(attacked).map(subject_rows).collect();
+    if subjects.is_empty() {
+        return Ok(String::new());
+    }
+    let template =
+        TableTemplate { subjects, second, paper, labels_explained: words::LABELS_EXPLAINED };
     Ok(template.render()?)
 }
 

@@ -1,12 +1,11 @@
 //! Training curves: loss and accuracies by epoch.
 
 use askama::Template;
-use plotters::coord::ranged1d::{KeyPointHint, Ranged};
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, VPos};
 
 use crate::record::TrainingRecord;
-use crate::report::plot::{self, Canvas, Caption, colour, font, px};
+use crate::report::plot::{self, Canvas, Caption, Whole, colour, font, px};
 use crate::report::view::View;
 use crate::report::{ReportError, words};
 
@@ -143,7 +142,10 @@ fn draw(canvas: &Canvas<'_>, kind: &str, lines: &[Line]) -> Result<(), ReportErr
         .margin_right(px(14.0))
         .x_label_area_size(px(38.0))
         .y_label_area_size(px(40.0))
-        .build_cartesian_2d(Epochs(first, last), 0.0..top.max(f64::MIN_POSITIVE))
+        .build_cartesian_2d(
+            Whole { low: first, high: last, first: 1 },
+            0.0..top.max(f64::MIN_POSITIVE),
+        )
         .map_err(plot::failed)?;
     chart
         .configure_mesh()
@@ -172,32 +174,4 @@ fn draw(canvas: &Canvas<'_>, kind: &str, lines: &[Line]) -> Result<(), ReportErr
         chart.draw_series(points().map(dot)).map_err(plot::failed)?;
     }
     Ok(())
-}
-
-/// An axis of epochs, labelled at whole numbers only.
-struct Epochs(f64, f64);
-
-impl Ranged for Epochs {
-    type ValueType = f64;
-    type FormatOption = plotters::coord::ranged1d::NoDefaultFormatting;
-
-    fn map(&self, value: &f64, limit: (i32, i32)) -> i32 {
-        let share = (value - self.0) / (self.1 - self.0);
-        limit.0 + (share * f64::from(limit.1 - limit.0)).round() as i32
-    }
-
-    fn key_points<Hint: KeyPointHint>(&self, _: Hint) -> Vec<f64> {
-        let every = ((self.1 - self.0) / 8.0).ceil().max(1.0) as usize;
-        (1..=self.1 as u32).step_by(every).map(f64::from).collect()
-    }
-
-    fn range(&self) -> std::ops::Range<f64> {
-        self.0..self.1
-    }
-}
-
-impl plotters::coord::ranged1d::ValueFormatter<f64> for Epochs {
-    fn format(value: &f64) -> String {
-        format!("{value:.0}")
-    }
 }

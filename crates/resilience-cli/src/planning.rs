@@ -1,0 +1,97 @@
+//! From arguments and suites to a plan: every attack with every setting, checked before anything
+//! is loaded.
+
+use resilience::attack::settings::Settings;
+use resilience::attack::{self, Request, Search};
+use resilience_core::plan::{Stage, ThreatPlan};
+use resilience_core::record::{LabelSource, Scope};
+use resilience_core::suite::Suite;
+use resilience_core::threat::{Eps, Norm, Threat};
+
+use crate::error::CliError;
+
+/// What the stages of a plan have in common.
+#[derive(Clone, Copy, Debug)]
+pub struct Ground {
+    /// The norm.
+    pub norm: Norm,
+    /// The first n images.
+    pub n: u64,
+    /// The fewest classes of any model.
+    pub classes: u32,
+}
+
+/// A threat out of arguments.
+pub fn threat(norm: Norm, eps: Eps) -> Result<Threat, CliError> {
+    Threat::new(norm, eps).map_err(|error| CliError::Usage(error.to_string()))
+}
+
+/// One attack, with settings that differ from its defaults, as name and text.
+pub fn stage(
+    id: &str,
+    set: &[(String, String)],
+    threat: Threat,
+    (labels, scope): (LabelSource, Scope),
+    ground: Ground,
+) -> Result<Stage, CliError> {
+    let spec = attack::find(id)?;
+    let settings = Settings::resolve(spec.id, spec.settings, set)?;
+    let request = Request { threat, classes: ground.classes, settings: &settings };
+    // Planned once here, so that what cannot work is found before anything is loaded.
+    spec.plan(&request)?;
+    if labels == LabelSource::Predicted && spec.search == Search::MinimumNorm {
+        return Err(CliError::Usage(format!(
+            "attack {id} looks for the nearest image of another class than the true one; leave out \
+             --labels"
+        )));
+    }
+    let scope = match (scope, spec.search) {
+        (Scope::All, Search::MinimumNorm) => Scope::Correct,
+        (scope, _) => scope,
+    };
+    Ok(Stage {
+        attack: spec.id.to_owned(),
+        settings: settings.to_json(),
+        threat: ThreatPlan::of(threat),
+        labels,
+        scope,
+        n: ground.n,
+        curve: false,
+        suite: None,
+    })
+}
+
+/// The attacks of a suite at each of the radii, the smallest first, so that what is broken there
+/// needs no second attack.
+pub fn suite_stages(
+    suite: &Suite,
+    eps: &[Eps],
+    individual: bool,
+    ground: Ground,
+) -> Result<Vec<Stage>, CliError> {
+    let scope = if suite.individual || individual { Scope::Correct } else { Scope::Survivors };
+    let mut eps = eps.to_vec();
+    eps.sort_by(|a, b| a.value().total_cmp(&b.value()));
+    let mut stages = Vec::new();
+    for (place, &eps) in eps.iter().enumerate() {
+        for attack in &suite.attacks {
+            // A radius of its own is there once, whatever else is asked for.
+            if attack.eps.is_some() && place > 0 {
+                continue;
+            }
+            let threat = threat(ground.norm, attack.eps.unwrap_or(eps))?;
+            let set: Vec<(String, String)> = attack
+                .settings
+                .iter()
+                .map(|(name, value)| {
+                    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                    (name.clone(), text)
+                })
+                .collect();
+            let scope = if attack.all_images { Scope::All } else { scope };
+            let stage = stage(&attack.id, &set, threat, (attack.labels, scope), ground)?;
+            stages.push(Stage { suite: Some(suite.name.clone()), ..stage });
+        }
+    }
+    Ok(stages)
+}

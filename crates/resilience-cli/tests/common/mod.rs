@@ -1,0 +1,43 @@
+//! Running the command in a folder of its own, on shapes10, so that nothing is needed.
+
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+/// Trains a small network in seconds.
+pub const TRAIN: &str = "train --recipe standard --data shapes10 --n 256 --epochs 3 --threads 1";
+
+/// The command with these arguments, that finds nothing of the user's.
+pub fn resilience(arguments: &[&str], folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_resilience"));
+    command.args(arguments).current_dir(folder).env_remove("RESILIENCE_DATA");
+    command.env_remove("RESILIENCE_MODELS").env("XDG_CACHE_HOME", folder.join("cache"));
+    command
+}
+
+/// Runs it.
+pub fn run(arguments: &str, folder: &Path) -> Output {
+    let arguments: Vec<&str> = arguments.split_whitespace().collect();
+    resilience(&arguments, folder).output().unwrap()
+}
+
+/// Runs what must succeed and gives its output.
+pub fn done(arguments: &str, folder: &Path) -> String {
+    let output = run(arguments, folder);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{arguments}: {text}{error}");
+    text
+}
+
+/// Runs what must fail with this exit code, saying all of `words`.
+pub fn fails(arguments: &str, folder: &Path, code: i32, words: &[&str]) {
+    let output = run(arguments, folder);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{arguments}: {error}");
+    for word in words {
+        assert!(error.contains(word), "{arguments}: '{word}' is not in: {error}");
+    }
+    assert!(!error.contains("panicked"), "{arguments}: {error}");
+}

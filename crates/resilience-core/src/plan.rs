@@ -1,0 +1,197 @@
+//! What a run is going to do, resolved to the last setting before anything runs. It is kept in the
+//! run store, and a run that goes on, a shard and a merge are held against it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::record::{DatasetRecord, LabelSource, Scope};
+use crate::threat::{Norm, Threat, ThreatError};
+
+/// Everything that decides the outcomes of a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    /// The command that made it.
+    pub kind: Kind,
+    /// Seed of everything random.
+    pub seed: u64,
+    /// The images of the whole run, all shards together.
+    pub dataset: DatasetRecord,
+    /// The models, in the order of evaluation.
+    pub models: Vec<ModelPlan>,
+    /// The attacks on each of them, in order.
+    pub stages: Vec<Stage>,
+    /// The radius that the headline is about; none where nothing is attacked.
+    pub headline: Option<ThreatPlan>,
+    /// Which adversarial images are kept.
+    pub keep: Keep,
+    /// Consecutive images that are attacked together; shards are made of whole blocks.
+    pub block: u64,
+    /// Images computed at once.
+    pub chunk: u64,
+    /// Threads that the results are bit for bit the same for.
+    pub threads: u32,
+    /// The part of the blocks that this run does.
+    pub shard: Shard,
+}
+
+/// The command that made a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// `resilience eval`.
+    Eval,
+    /// `resilience reproduce`.
+    Reproduce,
+}
+
+/// A model of a plan.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelPlan {
+    /// What it is called in tables.
+    pub name: String,
+    /// What the command line called it.
+    pub request: String,
+    /// Registry id of its architecture.
+    pub architecture: String,
+    /// SHA-256 of its weights file.
+    pub weights_sha256: String,
+    /// Subtracted from each channel inside the model.
+    pub mean: [f64; 3],
+    /// Divides each channel inside the model.
+    pub std: [f64; 3],
+    /// Standard deviation of the Gaussian noise that the model adds to its input; 0 for none.
+    pub input_noise: f64,
+    /// Passes that a verdict is the mean of: 1 where the model is deterministic.
+    pub passes: u32,
+    /// Seconds that a forward pass of one image was predicted to take, measured at the start.
+    pub forward_seconds: f64,
+    /// Seconds of a backward pass, likewise.
+    pub backward_seconds: f64,
+}
+
+/// A norm and a radius as they are kept.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ThreatPlan {
+    /// The norm.
+    pub norm: Norm,
+    /// The radius as given, `8/255`.
+    pub eps: String,
+}
+
+impl ThreatPlan {
+    /// The threat in words that can be kept.
+    #[must_use]
+    pub fn of(threat: Threat) -> Self {
+        Self { norm: threat.norm(), eps: threat.eps().to_string() }
+    }
+
+    /// The threat itself.
+    pub fn threat(&self) -> Result<Threat, ThreatError> {
+        Threat::new(self.norm, self.eps.parse()?)
+    }
+}
+
+/// One attack of a plan.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stage {
+    /// Registry id of the attack.
+    pub attack: String,
+    /// Every setting by name, the defaults included.
+    pub settings: serde_json::Value,
+    /// What it may do.
+    pub threat: ThreatPlan,
+    /// Whose labels it pushes away from.
+    pub labels: LabelSource,
+    /// Which images it is run on.
+    pub scope: Scope,
+    /// The first n images of the data set.
+    pub n: u64,
+    /// Whether it is a point of a curve of its own.
+    pub curve: bool,
+    /// The suite that it is part of.
+    pub suite: Option<String>,
+}
+
+/// Which adversarial images are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Keep {
+    /// Only the few that the report shows.
+    None,
+    /// Those that broke an image, exactly as the model saw them: what `verify` checks.
+    Broken,
+}
+
+/// A part of a run: number `index` of `of`, from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Shard {
+    /// From 1.
+    pub index: u64,
+    /// How many there are.
+    pub of: u64,
+}
+
+impl Shard {
+    /// The whole run.
+    pub const WHOLE: Self = Self { index: 1, of: 1 };
+
+    /// The images of the first `n` that this part covers: whole blocks, in order.
+    #[must_use]
+    pub fn images(self, n: u64, block: u64) -> std::ops::Range<u64> {
+        let blocks = n.div_ceil(block);
+        let edge = |part: u64| (blocks * part / self.of * block).min(n);
+        edge(self.index - 1)..edge(self.index)
+    }
+}
+
+impl std::fmt::Display for Shard {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.index, self.of)
+    }
+}
+
+impl std::str::FromStr for Shard {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let shard = text.split_once('/').and_then(|(index, of)| {
+            Some(Self { index: index.trim().parse().ok()?, of: of.trim().parse().ok()? })
+        });
+        shard.filter(|shard| (1..=shard.of).contains(&shard.index)).ok_or_else(|| {
+            format!("'{text}' is no shard; expected K/M with K from 1 to M, such as 2/8")
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Would catch shards that overlap, leave images out, or cut a block in two.
+    #[test]
+    fn shards_cover_every_image_once_in_whole_blocks() {
+        for (n, block, of) in [(1000, 64, 8), (1000, 64, 3), (10, 4, 3), (10, 4, 5), (1, 256, 2)] {
+            let mut next = 0;
+            for index in 1..=of {
+                let images = Shard { index, of }.images(n, block);
+                assert_eq!(images.start, next, "{n} {block} {index}/{of}");
+                assert!(images.end == n || images.end.is_multiple_of(block));
+                next = images.end;
+            }
+            assert_eq!(next, n);
+        }
+    }
+
+    /// Would catch a part that does not exist being taken for one that does.
+    #[test]
+    fn shards_parse_as_they_print() {
+        assert_eq!("2/8".parse::<Shard>().unwrap().to_string(), "2/8");
+        for text in ["0/8", "9/8", "2", "a/b", "1/0", "-1/2", ""] {
+            assert!(text.parse::<Shard>().is_err(), "{text}");
+        }
+    }
+}

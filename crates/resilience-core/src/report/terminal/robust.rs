@@ -1,0 +1,101 @@
+//! What one step claims, and what is left after each attack.
+
+use super::{figure, fitted, framed, printable};
+use crate::record::LabelSource;
+use crate::report::view::{View, attack_names, claim, judged};
+use crate::report::words;
+use crate::summary::{EvaluationSummary, StageSummary};
+
+/// What one step claims beside what is left, one row a norm and radius.
+pub fn table(view: &View<'_>, width: Option<u16>) -> String {
+    let mut table = framed(width);
+    table.set_header([
+        "Model",
+        "Attacks",
+        "Clean\nacc.",
+        "FGSM,\none step",
+        "Robust acc.,\nat most",
+    ]);
+    for subject in &view.subjects {
+        let model = subject.model;
+        let mut about = format!(
+            "{}\n{} {}",
+            printable(&subject.name),
+            printable(words::dataset(&model.dataset.name)),
+            model.dataset.split
+        );
+        if judged(model).next().is_none() {
+            let clean = figure(model.clean.rate, model.clean.ci95);
+            table.add_row([&about, "not attacked", &clean, "-", "-"]);
+        }
+        for at in judged(model) {
+            let what = format!(
+                "{} {}\n{}\nn = {}",
+                at.norm,
+                at.eps_text,
+                at.suite.as_deref().map_or_else(|| attack_names(at), printable),
+                words::count(at.n)
+            );
+            let step = claim(model, at).map_or_else(
+                || "-".to_owned(),
+                |claim| {
+                    let rate = figure(claim.correct.rate, claim.correct.ci95);
+                    let other = claim.correct.n != at.n;
+                    let n = other.then(|| format!("\nn = {}", words::count(claim.correct.n)));
+                    let predicted = claim.labels == LabelSource::Predicted;
+                    let labels = if predicted { "\npredicted" } else { "" };
+                    rate + &n.unwrap_or_default() + labels
+                },
+            );
+            let left = if at.finished {
+                format!("<= {}", figure(at.robust.rate, at.robust.ci95))
+            } else {
+                "incomplete".to_owned()
+            };
+            let clean = figure(at.clean.rate, at.clean.ci95);
+            table.add_row([&about, &what, &clean, &step, &left]);
+            // Said once for all radii.
+            about.clear();
+        }
+    }
+    fitted(table, width)
+}
+
+/// What each attack leaves, one line a model and radius.
+pub fn steps(view: &View<'_>) -> Vec<String> {
+    let mut lines = vec!["Left after each attack, %:".to_owned()];
+    for subject in &view.subjects {
+        for at in judged(subject.model) {
+            let name = printable(&subject.name);
+            lines.push(format!("- {name}, {} {}: {}", at.norm, at.eps_text, after(at)));
+        }
+    }
+    lines
+}
+
+/// `clean 85.60, APGD-CE 48.10, APGD-T 46.90`.
+fn after(at: &EvaluationSummary) -> String {
+    let mut points = vec![format!("clean {}", words::percent(at.clean.rate))];
+    if let Some(start) = at.cost.first().filter(|_| at.carried > 0) {
+        points.push(format!("found before {}", words::percent(start.rate)));
+    }
+    for stage in &at.attacks {
+        let mark = if stage.finished { "" } else { " (incomplete)" };
+        let left = words::percent(stage.remaining.rate);
+        points.push(format!("{} {left}{mark}", told_apart(at, stage)));
+    }
+    if !at.finished && at.attacks.iter().all(|stage| stage.finished) {
+        points.push("further attacks are missing (incomplete)".to_owned());
+    }
+    points.join(", ")
+}
+
+/// An attack's name, with whatever tells it from another of the same name.
+fn told_apart(at: &EvaluationSummary, stage: &StageSummary) -> String {
+    let mut twins = at.attacks.iter().filter(|twin| twin.id == stage.id && *twin != stage);
+    let Some(twin) = twins.next() else { return words::attack(&stage.id) };
+    if twin.settings == stage.settings {
+        return format!("{} ({})", words::attack(&stage.id), words::labels(stage.labels));
+    }
+    words::rung(&stage.id, &stage.settings)
+}
