@@ -32,7 +32,7 @@ def alternate(commands, rounds, note):
             row = measure(name, commands[name])
             rows[name].append(row)
             speed, memory = row["images_per_second"], row["peak_mib"]
-            note(f"round {number + 1}/{rounds} {name}: {speed:.0f} images/s, {memory:.0f} MiB")
+            note(f"round {number + 1}/{rounds} {name}: {speed:.3g} images/s, {memory:.0f} MiB")
     return rows
 
 
@@ -59,6 +59,8 @@ def counts(rows):
 
 def spread(values, digits=0):
     low, middle, high = min(values), statistics.median(values), max(values)
+    if middle < 10:
+        digits = max(digits, 2)
     return f"{middle:.{digits}f} ({low:.{digits}f}–{high:.{digits}f})"
 
 

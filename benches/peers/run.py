@@ -19,7 +19,8 @@ import sys
 import rounds
 import welch
 
-PAPER = pathlib.Path(__file__).resolve().parent / "paper.py"
+HERE = pathlib.Path(__file__).resolve().parent
+PAPER, AUTOATTACK = HERE / "paper.py", HERE / "autoattack.py"
 
 
 def note(text):
@@ -56,14 +57,24 @@ def workloads(arguments):
     threads = ["--threads", str(arguments.threads)]
     steps, n = ["--steps", str(arguments.steps)], ["--n", str(arguments.n)]
     weights = ["--weights", str(arguments.weights)]
-    yield f"fgsm-joint training, {arguments.steps} steps of 128", {
-        "resilience": [*ours, "train", *data, *steps, *threads],
-        "PyTorch eager": [*peer, "bench-train", *data, *steps, *threads],
-    }
-    if arguments.model and arguments.weights:
+    if not arguments.only_suites:
+        yield f"fgsm-joint training, {arguments.steps} steps of 128", {
+            "resilience": [*ours, "train", *data, *steps, *threads],
+            "PyTorch eager": [*peer, "bench-train", *data, *steps, *threads],
+        }
+    if arguments.model and arguments.weights and not arguments.only_suites:
         yield f"FGSM eps 0.1 on ResNet-32, {arguments.n} images", {
             "resilience": [*ours, "fgsm", *data, "--model", arguments.model, *n, *threads],
             "PyTorch eager": [*peer, "bench-fgsm", *data, *weights, *n, *threads],
+        }
+    for model, weights in arguments.suite:
+        suite_n = ["--n", str(arguments.suite_n)]
+        attacks = ["--eps", "8/255", *suite_n, *threads]
+        reference = [arguments.python, str(AUTOATTACK), "--autoattack", arguments.autoattack]
+        title = f"AutoAttack standard, linf 8/255, {pathlib.Path(weights).stem}"
+        yield f"{title}, {arguments.suite_n} images", {
+            "resilience": [*ours, "suite", *data, "--model", model, *attacks],
+            "fra31/auto-attack": [*reference, *data, "--weights", weights, *attacks],
         }
 
 
@@ -102,6 +113,17 @@ def main():
     one.add_argument("--data", required=True, help="folder of the binary version of CIFAR-10")
     one.add_argument("--model", help="manifest of a ResNet-32, for ours")
     one.add_argument("--weights", help="the same ResNet-32's checkpoint, for PyTorch")
+    one.add_argument("--autoattack", help="a checkout of fra31/auto-attack, for --suite")
+    one.add_argument(
+        "--suite",
+        nargs=2,
+        action="append",
+        default=[],
+        metavar=("MANIFEST", "WEIGHTS"),
+        help="a ResNet-32 to run AutoAttack on, as a manifest for ours and a checkpoint for PyTorch",
+    )
+    one.add_argument("--suite-n", type=int, default=100, help="images for --suite")
+    one.add_argument("--only-suites", action="store_true", help="leave the other workloads out")
     one.add_argument("--rounds", type=positive, default=5)
     one.add_argument("--steps", type=positive, default=60)
     one.add_argument("--n", type=positive, default=10000)
@@ -110,6 +132,8 @@ def main():
     two.add_argument("ours")
     two.add_argument("peer")
     arguments = parser.parse_args()
+    if arguments.command == "speed" and arguments.suite and not arguments.autoattack:
+        parser.error("--suite needs --autoattack, the path of a checkout of fra31/auto-attack")
     if arguments.command == "speed":
         speed(arguments)
     else:

@@ -1,0 +1,57 @@
+"""The reference AutoAttack (fra31/auto-attack) on a ResNet-32: the peer of `resilience bench suite`.
+
+    python benches/peers/autoattack.py --autoattack CLONE --data DIR --weights resnet32.pt --n 100
+
+CLONE is a checkout of the reference, which is used as it is: version `standard` (APGD-CE, targeted
+APGD, targeted FAB, Square with their own budgets), seed 0, batches of 250. Prints one line of JSON.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import sys
+import time
+
+import paper
+import torch
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--autoattack", required=True, help="a checkout of fra31/auto-attack")
+    parser.add_argument("--data", required=True, help="folder of CIFAR-10's binary version")
+    parser.add_argument("--weights", required=True, help="a ResNet-32 checkpoint")
+    parser.add_argument("--norm", choices=["linf", "l2"], default="linf")
+    parser.add_argument("--eps", default="8/255")
+    parser.add_argument("--n", type=int, default=100)
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    sys.path.insert(0, arguments.autoattack)
+    from autoattack import AutoAttack
+
+    images, labels = paper.load_cifar10(arguments.data, train=False)
+    x, y = images[: arguments.n].float() / 255, labels[: arguments.n]
+    model = paper.load_resnet32(arguments.weights)
+    top, _, bottom = arguments.eps.partition("/")
+    eps = float(top) / float(bottom or 1)
+    norm = {"linf": "Linf", "l2": "L2"}[arguments.norm]
+    attack = AutoAttack(
+        model, norm=norm, eps=eps, version="standard", seed=0, device="cpu", verbose=False
+    )
+    with torch.no_grad():
+        clean = int((model(x).argmax(1) == y).sum())
+    began = time.perf_counter()
+    # It prints its progress; standard output is for the figures alone.
+    with contextlib.redirect_stdout(sys.stderr):
+        adversarial = attack.run_standard_evaluation(x, y, bs=250)
+    seconds = time.perf_counter() - began
+    with torch.no_grad():
+        robust = int((model(adversarial).argmax(1) == y).sum())
+    figures = {"images_per_second": arguments.n / seconds, "peak_mib": paper.peak_mib()}
+    print(json.dumps({**figures, "clean": clean, "adversarial": robust, "n": arguments.n}))
+
+
+if __name__ == "__main__":
+    main()
