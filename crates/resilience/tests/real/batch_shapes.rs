@@ -6,22 +6,15 @@ use resilience::batch::Batch;
 use resilience::loss;
 use resilience::model::{Differentiable, Graph, Native, Oracle};
 use resilience_core::dataset::Split;
-use resilience_core::manifest::Manifest;
 use tch::{IndexOp, Tensor};
 
-use crate::{common, load};
+use crate::{common, known, load};
 
 const ROWS: i64 = 128;
 
 /// A known checkpoint, as it is and in the form that attacks look at.
 fn models(name: &str) -> Option<[(&'static str, Native); 2]> {
-    let models = common::shared("models")?;
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../models");
-    let mut manifest =
-        Manifest::read(&std::path::Path::new(folder).join(format!("{name}.toml"))).unwrap();
-    manifest.file = models.join(manifest.file.file_name().unwrap());
-    let (state, _) = manifest.load().unwrap();
-    let native = Native::load(&manifest.architecture, &state, manifest.mean, manifest.std).unwrap();
+    let (native, ..) = known(name)?;
     let folded = native.folded().unwrap();
     Some([("reference", native), ("search", folded)])
 }

@@ -1,21 +1,13 @@
 //! Published checkpoints with known figures.
 
-use resilience::model::Native;
 use resilience_core::dataset::Split;
-use resilience_core::manifest::Manifest;
 
-use crate::{common, correct, load};
+use crate::{common, correct, known, load};
 
 /// Correctly classified of the first `n` test images, by the manifest's model.
 fn clean(manifest: &str, n: usize) -> Option<usize> {
     let data = common::shared("cifar10")?;
-    let models = common::shared("models")?;
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../models");
-    let mut manifest =
-        Manifest::read(&std::path::Path::new(folder).join(format!("{manifest}.toml"))).unwrap();
-    manifest.file = models.join(manifest.file.file_name().unwrap());
-    let (state, _) = manifest.load().unwrap();
-    let model = Native::load(&manifest.architecture, &state, manifest.mean, manifest.std).unwrap();
+    let (model, ..) = known(manifest)?;
     let images = load(data.to_str().unwrap(), Split::Test, n);
     Some(correct(&model, &images))
 }

@@ -10,15 +10,29 @@ mod known_models;
 mod robust;
 mod training;
 
+use std::path::Path;
+
 use resilience::model::{Classifier, Native};
 use resilience::{batch::Batch, loss};
 use resilience_core::dataset::{self, Images, Places, Split};
 use resilience_core::event::Silent;
+use resilience_core::manifest::Manifest;
 
 /// A data set by name or path; nothing is looked for elsewhere or downloaded.
 fn load(request: &str, split: Split, n: usize) -> Images {
     let source = dataset::find(Some(request), &Places::default(), &mut Silent).unwrap();
     source.load(split, Some(n), &mut Silent).unwrap()
+}
+
+/// A known checkpoint with its manifest and checksum; none where developers' files are absent.
+fn known(name: &str) -> Option<(Native, Manifest, String)> {
+    let models = common::shared("models")?;
+    let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../models"));
+    let mut manifest = Manifest::read(&folder.join(format!("{name}.toml"))).unwrap();
+    manifest.file = models.join(manifest.file.file_name().unwrap());
+    let (state, sha256) = manifest.load().unwrap();
+    let model = Native::load(&manifest.architecture, &state, manifest.mean, manifest.std).unwrap();
+    Some((model, manifest, sha256))
 }
 
 /// How many images a model classifies correctly.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use resilience::attack;
 use resilience::attack::settings::Settings;
 use resilience::evaluate;
-use resilience::model::{Model, Native};
+use resilience::model::Model;
 use resilience_core::context::{Context, Stopped};
 use resilience_core::dataset::{Images, Split};
 use resilience_core::event::Silent;
@@ -15,18 +15,12 @@ use resilience_core::record::{LabelSource, Machine, ModelRecord, Provenance, Sco
 use resilience_core::store::RunStore;
 use resilience_core::threat::Norm;
 
-use crate::{common, load};
+use crate::{common, known, load};
 
 /// The images among the first `n` that a suite leaves robust, as the command would run it.
 fn survivors(manifest: &str, suite: &str, eps: &str, n: usize) -> Option<BTreeSet<u64>> {
     let data = common::shared("cifar10")?;
-    let models = common::shared("models")?;
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../models");
-    let mut manifest =
-        Manifest::read(&std::path::Path::new(folder).join(format!("{manifest}.toml"))).unwrap();
-    manifest.file = models.join(manifest.file.file_name().unwrap());
-    let (state, sha256) = manifest.load().unwrap();
-    let native = Native::load(&manifest.architecture, &state, manifest.mean, manifest.std).unwrap();
+    let (native, manifest, sha256) = known(manifest)?;
     let search = Box::new(native.folded().unwrap());
     let model =
         Model { name: manifest.name.clone(), reference: Box::new(native), search: Some(search) };
