@@ -23,7 +23,7 @@ enum Shortcut {
     Identity,
     /// Every second pixel, with this many zero channels before and after the input's (option A).
     Padded([i64; 2]),
-    /// A 1x1 convolution (option B).
+    /// A 1x1 convolution, with batch norm where the block has it (option B).
     Projected(Conv),
 }
 
@@ -35,22 +35,13 @@ impl BasicBlock {
         name: String,
         widths: [i64; 2],
     ) -> Result<Self, EngineError> {
-        let [input, output] = widths;
-        let mut conv = |number: u8, input: i64, window| {
-            let names = [format!("{name}.conv{number}"), format!("{name}.bn{number}")];
-            Conv::with_norm(builder, [&names[0], &names[1]], [input, output], window)
+        let [conv1, conv2] = main_path(builder, &name, widths, Conv::with_norm)?;
+        let added = widths[1] - widths[0];
+        let shortcut = match added {
+            0 => Shortcut::Identity,
+            _ => Shortcut::Padded([added / 2, added - added / 2]),
         };
-        let half = (output - input) / 2;
-        Ok(Self {
-            conv1: conv(1, input, first_window(widths))?,
-            conv2: conv(2, output, Window::THREE)?,
-            shortcut: match output - input {
-                0 => Shortcut::Identity,
-                added => Shortcut::Padded([half, added - half]),
-            },
-            name,
-            widths,
-        })
+        Ok(Self { name, conv1, conv2, shortcut, widths })
     }
 
     /// A block with biases, from `widths[0]` to `widths[1]` channels; where they differ, the
@@ -60,23 +51,56 @@ impl BasicBlock {
         name: String,
         widths: [i64; 2],
     ) -> Result<Self, EngineError> {
-        let [input, output] = widths;
-        let mut conv = |part: &str, input: i64, window| {
-            Conv::with_bias(builder, &format!("{name}.{part}"), [input, output], window)
-        };
-        Ok(Self {
-            conv1: conv("conv1", input, first_window(widths))?,
-            conv2: conv("conv2", output, Window::THREE)?,
-            shortcut: if input == output {
-                Shortcut::Identity
-            } else {
-                let every_second = Window { size: 1, stride: 2, padding: 0 };
-                Shortcut::Projected(conv("shortcut.0", input, every_second)?)
-            },
-            name,
-            widths,
+        Self::projected_by(builder, name, widths, |builder, [conv, _], channels, window| {
+            Conv::with_bias(builder, conv, channels, window)
         })
     }
+
+    /// A block with batch norm, from `widths[0]` to `widths[1]` channels; where they differ, the
+    /// shortcut is a 1x1 convolution of every second pixel, with batch norm of its own.
+    pub fn projected_with_norm(
+        builder: &mut Builder,
+        name: String,
+        widths: [i64; 2],
+    ) -> Result<Self, EngineError> {
+        Self::projected_by(builder, name, widths, Conv::with_norm)
+    }
+
+    fn projected_by(
+        builder: &mut Builder,
+        name: String,
+        widths: [i64; 2],
+        make: MakeConv,
+    ) -> Result<Self, EngineError> {
+        let [conv1, conv2] = main_path(builder, &name, widths, make)?;
+        let shortcut = if widths[0] == widths[1] {
+            Shortcut::Identity
+        } else {
+            let names = [format!("{name}.shortcut.0"), format!("{name}.shortcut.1")];
+            let every_second = Window { size: 1, stride: 2, padding: 0 };
+            Shortcut::Projected(make(builder, [&names[0], &names[1]], widths, every_second)?)
+        };
+        Ok(Self { name, conv1, conv2, shortcut, widths })
+    }
+}
+
+/// Makes a convolution of these names (its own and, where it has one, its batch norm's), channels
+/// and window.
+type MakeConv = fn(&mut Builder, [&str; 2], [i64; 2], Window) -> Result<Conv, EngineError>;
+
+/// The two convolutions of the block of that name.
+fn main_path(
+    builder: &mut Builder,
+    name: &str,
+    widths: [i64; 2],
+    make: MakeConv,
+) -> Result<[Conv; 2], EngineError> {
+    let [input, output] = widths;
+    let mut conv = |number: u8, input: i64, window| {
+        let names = [format!("{name}.conv{number}"), format!("{name}.bn{number}")];
+        make(builder, [&names[0], &names[1]], [input, output], window)
+    };
+    Ok([conv(1, input, first_window(widths))?, conv(2, output, Window::THREE)?])
 }
 
 const fn first_window([input, output]: [i64; 2]) -> Window {
