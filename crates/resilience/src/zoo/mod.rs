@@ -3,6 +3,7 @@
 mod cifar_wide;
 mod network;
 mod resilience_cnn;
+mod resnet18;
 mod resnet2b;
 mod resnet_cifar;
 
@@ -22,6 +23,7 @@ pub static ARCHITECTURES: &[&ArchitectureSpec] = &[
     &resnet_cifar::RESNET44,
     &resnet_cifar::RESNET56,
     &resnet_cifar::RESNET110,
+    &resnet18::SPEC,
     &resnet2b::SPEC,
     &cifar_wide::SPEC,
 ];

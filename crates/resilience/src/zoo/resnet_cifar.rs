@@ -31,15 +31,29 @@ const fn spec(
 }
 
 fn build<const DEPTH: usize>(builder: &mut Builder) -> Result<Layers, EngineError> {
+    stages(builder, &[16, 32, 64], (DEPTH - 2) / 6, BasicBlock::padded)
+}
+
+/// Makes the residual block of that name, from one number of channels to another.
+type MakeBlock = fn(&mut Builder, String, [i64; 2]) -> Result<BasicBlock, EngineError>;
+
+/// A 3x3 convolution, stages of `blocks` residual blocks with these channels, a global average pool
+/// and a fully connected layer.
+pub(super) fn stages(
+    builder: &mut Builder,
+    widths: &[i64],
+    blocks: usize,
+    make: MakeBlock,
+) -> Result<Layers, EngineError> {
+    let mut width = widths[0];
     let mut layers: Layers = vec![
-        Box::new(Conv::with_norm(builder, ["conv1", "bn1"], [3, 16], Window::THREE)?),
+        Box::new(Conv::with_norm(builder, ["conv1", "bn1"], [3, width], Window::THREE)?),
         Box::new(Relu),
     ];
-    let mut width = 16;
-    for (stage, output) in [(1, 16), (2, 32), (3, 64)] {
-        for block in 0..(DEPTH - 2) / 6 {
+    for (stage, &output) in (1..).zip(widths) {
+        for block in 0..blocks {
             let name = format!("layer{stage}.{block}");
-            layers.push(Box::new(BasicBlock::padded(builder, name, [width, output])?));
+            layers.push(Box::new(make(builder, name, [width, output])?));
             width = output;
         }
     }

@@ -13,6 +13,7 @@ mod network;
 mod pgd;
 mod plain;
 mod recipe;
+mod resnet18;
 mod resnet_cifar;
 mod square;
 

@@ -3,13 +3,15 @@
 use super::formula;
 use super::network::{self, Inputs};
 
-fn tensor(stream: u64, name: &str, shape: &[usize]) -> Vec<f64> {
+/// The values that the generators of both CIFAR ResNet cases state.
+pub fn tensor(stream: u64, name: &str, shape: &[usize]) -> Vec<f64> {
     let n = shape.iter().product();
     match name {
         "linear.weight" => formula::signed(stream, n).iter().map(|value| value / 64.0).collect(),
         "linear.bias" => formula::signed(stream, n).iter().map(|value| value / 8.0).collect(),
         _ if shape.len() == 4 => {
-            let scale = (6.0 / (shape[1] as f64 * 9.0)).sqrt();
+            let fan_in: usize = shape[1..].iter().product();
+            let scale = (6.0 / fan_in as f64).sqrt();
             formula::signed(stream, n).iter().map(|value| value * scale).collect()
         }
         _ if name.ends_with(".weight") || name.ends_with(".running_var") => {
