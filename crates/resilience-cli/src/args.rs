@@ -4,10 +4,12 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use resilience::augment::Interpolation;
+use resilience::train::Inner;
 use resilience_core::manifest::{Channels, MEAN, STD, channels};
 use resilience_core::plan::{Keep, Shard};
 use resilience_core::record::LabelSource;
 use resilience_core::threat::{Eps, Norm};
+use resilience_core::view::{Precision, View};
 
 use crate::error::CliError;
 
@@ -46,13 +48,15 @@ pub enum Command {
     Export(Export),
     /// Write one HTML page of one or several finished runs.
     Report(Report),
+    /// Measure how fast a model is on this machine, and predict how long each suite would take.
+    Bench(Bench),
     /// List what the program knows.
     List(List),
     /// Explain an architecture, a data set, an attack, a suite, a recipe or a known model.
     Explain(Explain),
-    /// Measure throughput, as one JSON line (used by `make bench`).
+    /// Measure one piece of work, as one JSON line (used by `make bench`).
     #[command(hide = true)]
-    Bench(Bench),
+    Workload(WorkloadArgs),
 }
 
 /// Where the images come from.
@@ -140,6 +144,10 @@ pub struct Train {
     /// How a turned pixel gets its value.
     #[arg(long, value_enum, default_value_t = InterpolationArg::Nearest)]
     pub interpolation: InterpolationArg,
+    /// Precision of the values between the network's first and last layer; weights and optimiser
+    /// stay f32. bf16 pays on processors that have instructions for it.
+    #[arg(long, value_enum, default_value_t = InnerArg::F32)]
+    pub inner: InnerArg,
     #[command(flatten)]
     pub normalisation: Normalisation,
     /// Go on from FILE's checkpoint of an interrupted run with the same options.
@@ -225,6 +233,9 @@ pub struct Eval {
     /// Which adversarial images to keep: those that broke an image are what `verify` checks.
     #[arg(long, value_enum, default_value_t = KeepArg::Broken)]
     pub keep: KeepArg,
+    /// How exactly attacks look at a model; whatever they find, the model itself decides, in f32.
+    #[arg(long, value_enum, default_value_t = PrecisionArg::Auto)]
+    pub precision: PrecisionArg,
     /// Passes that a noisy model's verdicts are the mean of.
     #[arg(long, value_name = "K", default_value_t = 10, value_parser = clap::value_parser!(u32).range(2..=10_000))]
     pub passes: u32,
@@ -311,6 +322,44 @@ pub enum KeepArg {
     Broken,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum PrecisionArg {
+    /// The fastest form of it on this machine, measured at the start.
+    Auto,
+    /// The fastest in f32.
+    F32,
+    /// bf16 between the first and the last layer.
+    Bf16,
+    /// The model itself: plain f32.
+    Exact,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum InnerArg {
+    F32,
+    Bf16,
+}
+
+impl From<InnerArg> for Inner {
+    fn from(argument: InnerArg) -> Self {
+        match argument {
+            InnerArg::F32 => Self::F32,
+            InnerArg::Bf16 => Self::Bf16,
+        }
+    }
+}
+
+impl From<PrecisionArg> for Precision {
+    fn from(argument: PrecisionArg) -> Self {
+        match argument {
+            PrecisionArg::Auto => Self::Auto,
+            PrecisionArg::F32 => Self::F32,
+            PrecisionArg::Bf16 => Self::Bf16,
+            PrecisionArg::Exact => Self::Exact,
+        }
+    }
+}
+
 impl From<KeepArg> for Keep {
     fn from(argument: KeepArg) -> Self {
         match argument {
@@ -331,6 +380,36 @@ pub struct Report {
 }
 
 #[derive(Debug, Args)]
+#[command(
+    after_help = "No data set is needed: without --data, random images are measured with. Nothing is \
+    attacked and nothing is written; the times are predicted from what was measured, by the same \
+    rule as `resilience eval` predicts its own."
+)]
+pub struct Bench {
+    /// A manifest (TOML), a weights file with --arch (and --mean, --std), or a known model's name
+    /// (see `resilience list models`).
+    #[arg(value_name = "MODEL")]
+    pub model: String,
+    /// The architecture of a MODEL that is a weights file.
+    #[arg(long, value_name = "NAME")]
+    pub arch: Option<String>,
+    #[command(flatten)]
+    pub normalisation: Normalisation,
+    /// Measure with the first test images of this data set: its name or its place.
+    #[arg(long, value_name = "NAME|PATH")]
+    pub data: Option<String>,
+    /// Predict for so many images.
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub n: u64,
+    /// Norm of the perturbation.
+    #[arg(long, default_value = "linf", ignore_case = true)]
+    pub norm: Norm,
+    /// Radius [default: 8/255 for linf, 0.5 for l2].
+    #[arg(long)]
+    pub eps: Option<Eps>,
+}
+
+#[derive(Debug, Args)]
 pub struct List {
     /// What to list; everything without it.
     #[arg(value_enum)]
@@ -344,7 +423,7 @@ pub struct Explain {
 }
 
 #[derive(Debug, Args)]
-pub struct Bench {
+pub struct WorkloadArgs {
     #[command(subcommand)]
     pub workload: Workload,
 }
@@ -373,6 +452,26 @@ pub enum Workload {
         #[arg(long, default_value_t = 10_000)]
         n: u64,
     },
+    /// Products of square matrices in libtorch: what the machine can do.
+    Ceiling,
+    /// Forward passes, and forward passes with the gradient of the images, over random images.
+    Pass {
+        /// The architecture, with random weights.
+        #[arg(long, value_name = "NAME", default_value = "resnet18", conflicts_with = "model")]
+        arch: String,
+        /// Manifest or known name, for its weights.
+        #[arg(long)]
+        model: Option<String>,
+        /// Images a pass.
+        #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..))]
+        batch: u32,
+        /// Seconds to measure for, after a warm-up.
+        #[arg(long, default_value_t = 5.0, value_parser = positive)]
+        seconds: f64,
+        /// The form of the network to look at.
+        #[arg(long, value_enum, default_value_t = ViewArg::Auto)]
+        view: ViewArg,
+    },
     /// A suite at one radius.
     Suite {
         #[command(flatten)]
@@ -393,6 +492,30 @@ pub enum Workload {
         #[arg(long, default_value = "8/255")]
         eps: Eps,
     },
+}
+
+/// A form of a network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ViewArg {
+    /// The one that is measured to be fastest, as in an evaluation.
+    Auto,
+    Reference,
+    Folded,
+    Compiled,
+    Bf16,
+}
+
+impl ViewArg {
+    /// The form, where one is named.
+    pub const fn view(self) -> Option<View> {
+        Some(match self {
+            Self::Auto => return None,
+            Self::Reference => View::Reference,
+            Self::Folded => View::Folded,
+            Self::Compiled => View::Compiled,
+            Self::Bf16 => View::Bf16,
+        })
+    }
 }
 
 /// What can be listed.

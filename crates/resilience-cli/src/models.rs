@@ -195,10 +195,7 @@ pub fn assemble(
     let native = Native::load(&manifest.architecture, state, manifest.mean, manifest.std)?;
     let (parameters, layers) = (native.network().parameter_count(), native.network().describe()?);
     let native = native.with_input_noise(manifest.input_noise);
-    // The faster form of the same network is what attacks look at; the network itself decides.
-    let search = Box::new(native.folded()?);
-    let model =
-        Model { name: manifest.name.clone(), reference: Box::new(native), search: Some(search) };
+    let model = Model::plain(&manifest.name, Box::new(native));
     let describe = Description { manifest, weights_sha256, training, parameters, layers };
     Ok(Loaded { request: request.to_owned(), model, describe })
 }

@@ -62,11 +62,12 @@ pub fn stage(
 }
 
 /// The attacks of a suite at each of the radii, the smallest first, so that what is broken there
-/// needs no second attack.
+/// needs no second attack. Where `finish` is given, what came closest is attacked once more after
+/// the last attack of each radius, at the model itself.
 pub fn suite_stages(
     suite: &Suite,
     eps: &[Eps],
-    individual: bool,
+    (individual, finish): (bool, bool),
     ground: Ground,
 ) -> Result<Vec<Stage>, CliError> {
     let scope = if suite.individual || individual { Scope::Correct } else { Scope::Survivors };
@@ -93,5 +94,25 @@ pub fn suite_stages(
             stages.push(Stage { suite: Some(suite.name.clone()), ..stage });
         }
     }
-    Ok(stages)
+    if finish { finished(&stages, ground) } else { Ok(stages) }
+}
+
+/// The stages with one more behind the last attack on the survivors of each threat: APGD towards the
+/// likeliest other class of those that came closest, at the reference.
+fn finished(stages: &[Stage], ground: Ground) -> Result<Vec<Stage>, CliError> {
+    let mut all = Vec::new();
+    for (place, stage) in stages.iter().enumerate() {
+        all.push(stage.clone());
+        let again = |other: &Stage| other.threat == stage.threat && other.scope == stage.scope;
+        if stage.scope != Scope::Survivors || stages[place + 1..].iter().any(again) {
+            continue;
+        }
+        let mut set = vec![("targets".to_owned(), "1".to_owned())];
+        set.extend(stage.settings.get("eot").map(|eot| ("eot".to_owned(), eot.to_string())));
+        let threat = stage.threat.threat().map_err(|error| CliError::Usage(error.to_string()))?;
+        let how = (stage.labels, Scope::Closest);
+        let last = self::stage("apgd-t", &set, threat, how, ground)?;
+        all.push(Stage { suite: stage.suite.clone(), ..last });
+    }
+    Ok(all)
 }

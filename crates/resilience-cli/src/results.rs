@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
-use resilience::evaluate;
+use resilience::evaluate::{self, COMPARED, Probe};
 use resilience_core::context::Context;
 use resilience_core::dataset::Images;
 use resilience_core::plan::{Keep, ModelPlan, Plan, Shard};
 use resilience_core::report::{self, Run};
 use resilience_core::store::{self, RunStore};
+use resilience_core::view::{Precision, View};
 
 use crate::environment::Environment;
 use crate::error::CliError;
@@ -19,31 +20,64 @@ pub const SUMMARY: &str = "summary.json";
 const PAGE: &str = "report.html";
 
 /// What a plan says of the models: who they are, whether they are noisy, and how long they take.
+/// From here on attacks look at the form of each model that was fastest. Shards have to compute alike
+/// wherever they run: they take the first form that there is, a fixed number of images at once.
 pub fn probe(
-    loaded: &[Loaded],
+    loaded: &mut [Loaded],
     images: &Images,
-    passes: u32,
+    (passes, precision, shard): (u32, Precision, Shard),
     environment: &Environment,
 ) -> Result<Vec<ModelPlan>, CliError> {
     let mut plans = Vec::new();
     for model in loaded {
         let manifest = &model.describe.manifest;
         models::check_fit(&manifest.architecture, manifest.dataset.as_deref(), images)?;
-        let found = evaluate::probe(environment, &model.model, images)?;
-        plans.push(ModelPlan {
-            name: manifest.name.clone(),
-            request: model.request.clone(),
-            architecture: manifest.architecture.clone(),
-            weights_sha256: model.describe.weights_sha256().to_owned(),
-            mean: manifest.mean,
-            std: manifest.std,
-            input_noise: manifest.input_noise,
-            passes: if found.noisy { passes } else { 1 },
-            forward_seconds: found.forward_seconds,
-            backward_seconds: found.backward_seconds,
-        });
+        let mut views = precision.views().to_vec();
+        if shard != Shard::WHOLE && views.len() > 1 {
+            let mut first = None;
+            for &view in &views {
+                if first.is_none() && model.model.takes(view)? {
+                    first = Some(view);
+                }
+            }
+            views = vec![first.unwrap_or(View::Reference)];
+        }
+        let mut found = evaluate::probe(environment, &mut model.model, images, &views)?;
+        if shard != Shard::WHOLE {
+            found.choice.chunk = COMPARED;
+        }
+        plans.push(model_plan(model, &found, passes));
     }
     Ok(plans)
+}
+
+/// What a plan says of one model; `passes` are those that a noisy one's verdicts are the mean of.
+pub fn model_plan(loaded: &Loaded, found: &Probe, passes: u32) -> ModelPlan {
+    let manifest = &loaded.describe.manifest;
+    ModelPlan {
+        name: manifest.name.clone(),
+        request: loaded.request.clone(),
+        architecture: manifest.architecture.clone(),
+        weights_sha256: loaded.describe.weights_sha256().to_owned(),
+        mean: manifest.mean,
+        std: manifest.std,
+        input_noise: manifest.input_noise,
+        passes: if found.noisy { passes } else { 1 },
+        view: found.choice.view,
+        chunk: found.choice.chunk,
+        forward_seconds: found.choice.pace.forward,
+        backward_seconds: found.choice.pace.backward,
+        reference_forward_seconds: found.reference.forward,
+        reference_backward_seconds: found.reference.backward,
+    }
+}
+
+/// Lets attacks look at the form of each model that the plan names.
+pub fn look(loaded: &mut [Loaded], plan: &Plan) -> Result<(), CliError> {
+    for (loaded, plan) in loaded.iter_mut().zip(&plan.models) {
+        loaded.model.look_at(plan.view)?;
+    }
+    Ok(())
 }
 
 /// Says what is to come: the part that is done, and how much room the kept images may need.
@@ -75,6 +109,37 @@ pub fn announce(plan: &Plan, images: &Images, screen: &Screen) {
     }
 }
 
+/// Says what attacks look at, and how long they are going to take.
+fn foretell(
+    plan: &Plan,
+    images: &Images,
+    store: &RunStore,
+    screen: &Screen,
+) -> Result<(), CliError> {
+    if plan.stages.is_empty() {
+        return Ok(());
+    }
+    for model in &plan.models {
+        screen.note(&format!(
+            "{}: attacks look at its {} form ({}), {} images at once: {} images/s forwards and back",
+            model.name,
+            model.view.name(),
+            model.view.about(),
+            model.chunk,
+            report::rate(1.0 / (model.forward_seconds + model.backward_seconds))
+        ));
+    }
+    let classes = vec![images.classes().len() as u32; plan.models.len()];
+    let seconds = evaluate::forecast(plan, &classes, store)?.seconds();
+    let of_what = if store.models()?.is_empty() { "" } else { " for what is left" };
+    screen.note(&format!(
+        "predicted{of_what}: at most {}, if every image survived every attack; each that falls \
+         shortens it",
+        report::foreseen(seconds)
+    ));
+    Ok(())
+}
+
 /// Carries out what the plan says and the store does not hold yet.
 pub fn evaluate(
     plan: &Plan,
@@ -90,6 +155,7 @@ pub fn evaluate(
         .map(|(model, plan)| model.describe.on(images, plan.passes))
         .collect();
     let models: Vec<_> = loaded.iter().map(|loaded| &loaded.model).zip(&records).collect();
+    foretell(plan, images, store, screen)?;
     let mut context = Context { observer: screen, clock: environment };
     Ok(evaluate::run(&mut context, plan, &models, images, store)?)
 }

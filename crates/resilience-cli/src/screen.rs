@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use resilience_core::event::{Event, Observer, Unit};
+use resilience_core::report::foreseen;
 
 use crate::error::CliError;
 
@@ -15,13 +16,22 @@ use crate::error::CliError;
 pub struct Screen {
     bar: Option<ProgressBar>,
     task: String,
+    detail: String,
+    /// Seconds that the whole run is expected to take from here on, where it is known.
+    left: Option<f64>,
     stop: Arc<AtomicBool>,
 }
 
 impl Screen {
     /// A screen without a bar.
     pub fn new() -> Self {
-        Self { bar: None, task: String::new(), stop: Arc::default() }
+        Self {
+            bar: None,
+            task: String::new(),
+            detail: String::new(),
+            left: None,
+            stop: Arc::default(),
+        }
     }
 
     /// What to set for work to end at its next safe point.
@@ -76,6 +86,14 @@ impl Screen {
         }
     }
 
+    /// Shows how the piece goes, and what is left of all of them.
+    fn show_message(&self) {
+        let Some(bar) = &self.bar else { return };
+        let left = self.left.map(|seconds| format!("about {} left in all", foreseen(seconds)));
+        let parts = [Some(self.detail.clone()).filter(|detail| !detail.is_empty()), left];
+        bar.set_message(parts.into_iter().flatten().collect::<Vec<_>>().join(", "));
+    }
+
     fn clear(&mut self) {
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
@@ -88,14 +106,21 @@ impl Observer for Screen {
         match event {
             Event::Started { task, total, unit } => {
                 self.clear();
-                self.bar = Some(bar(&task, total, unit));
+                self.bar = Some(bar(&task, total, unit, self.left));
                 self.task = task;
+                self.detail.clear();
+                self.show_message();
             }
             Event::Advanced { done, detail } => {
                 if let Some(bar) = &self.bar {
                     bar.set_position(done);
-                    bar.set_message(detail);
                 }
+                self.detail = detail;
+                self.show_message();
+            }
+            Event::Left { seconds } => {
+                self.left = Some(seconds);
+                self.show_message();
             }
             Event::Finished => self.clear(),
             Event::Epoch(epoch) => {
@@ -128,16 +153,22 @@ fn line(stream: &mut dyn Write, text: &str) {
 }
 
 /// A bar with rate and time left; it draws nothing where the error stream is no terminal.
-fn bar(task: &str, total: Option<u64>, unit: Unit) -> ProgressBar {
-    let template = match (unit, total) {
-        (Unit::Images, _) => {
+/// Where a time `left` of the whole run is known it stands in the message, and that of the piece does
+/// not; both lines then fit 80 columns.
+fn bar(task: &str, total: Option<u64>, unit: Unit, left: Option<f64>) -> ProgressBar {
+    let template = match (unit, total, left) {
+        (Unit::Images, _, None) => {
             "  {prefix}  {bar:24} {human_pos}/{human_len}  {per_sec}  {eta} left  {msg}"
         }
-        (Unit::Steps, _) => "  {prefix}  {bar:24} {percent}%  {eta} left  {msg}",
-        (Unit::Bytes, Some(_)) => {
+        (Unit::Images, _, Some(_)) => {
+            "  {prefix}\n  {bar:20} {human_pos}/{human_len}  {per_sec}  {msg}"
+        }
+        (Unit::Steps, _, None) => "  {prefix}  {bar:24} {percent}%  {eta} left  {msg}",
+        (Unit::Steps, _, Some(_)) => "  {prefix}\n  {bar:20} {percent}%  {msg}",
+        (Unit::Bytes, Some(_), _) => {
             "  {prefix}  {bar:24} {bytes}/{total_bytes}  {bytes_per_sec}  {eta} left  {msg}"
         }
-        (Unit::Bytes, None) => "  {prefix}  {spinner} {bytes}  {bytes_per_sec}  {msg}",
+        (Unit::Bytes, None, _) => "  {prefix}  {spinner} {bytes}  {bytes_per_sec}  {msg}",
     };
     let style = ProgressStyle::with_template(template)
         .unwrap_or_else(|_| ProgressStyle::default_bar())

@@ -11,7 +11,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
-use common::{TRAIN, done, fails, resilience};
+use common::{TRAIN, done, fails, resilience, run};
 use serde_json::Value;
 
 /// Would catch a figure that is not counted from the samples, a key of the documented summary that
@@ -117,6 +117,34 @@ fn mistakes_are_named_with_their_remedy() {
     fails("eval bad.toml --data shapes10 --out r", at, 3, &["bad.toml", "did you mean 'file'"]);
     fails("report nothing --out r.html", at, 3, &["nothing"]);
     assert!(!at.join("r").exists(), "a refused run leaves nothing behind");
+}
+
+/// Would catch a field that `make bench` reads and that is not there, and operations counted otherwise
+/// than by hand: a ResNet-32 multiplies and adds 68,862,592 times an image.
+#[test]
+fn a_pass_is_measured_and_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let line = "workload pass --arch resnet32 --batch 3 --seconds 0.01 --view folded --threads 1";
+    let pass: Value = serde_json::from_str(&done(line, folder.path())).unwrap();
+    // The first convolution, ten of the first stage, one that widens and nine of each other stage,
+    // and the fully connected layer: kernel, channels in and out, pixels.
+    let stage = |width: u64, side: u64| 9 * width * width * side * side;
+    let widening = |to: u64, side: u64| 9 * (to / 2) * to * side * side;
+    let multiply_adds = 9 * 3 * 16 * 32 * 32
+        + 10 * stage(16, 32)
+        + (widening(32, 16) + 9 * stage(32, 16))
+        + (widening(64, 8) + 9 * stage(64, 8))
+        + 64 * 10;
+    assert_eq!(multiply_adds, 68_862_592);
+    assert_eq!(pass["flops"], 2 * multiply_adds);
+    assert_eq!((&pass["view"], &pass["chunk"]), (&"folded".into(), &3.into()));
+    for rate in ["images_per_second", "forward_images_per_second"] {
+        assert!(pass[rate].as_f64().unwrap() > 0.0, "{pass}");
+    }
+    assert!(pass["passes"].as_u64().unwrap() >= 1, "{pass}");
+    assert!(pass.get("peak_mib").is_some(), "{pass}");
+    fails("workload pass --arch resnet8", folder.path(), 2, &["resnet"]);
+    fails("workload pass --seconds 0", folder.path(), 2, &["above 0"]);
 }
 
 /// Would catch a first command that fails where there is neither data nor network, a figure of
@@ -237,4 +265,25 @@ fn python_reads_the_weights() {
     ] {
         assert!(text.contains(part), "{text}{}", String::from_utf8_lossy(&output.stderr));
     }
+}
+
+/// Would catch a measurement that needs data, a table without the form that `eval` takes, and a
+/// prediction that is not made, or drawn where no terminal is.
+#[test]
+fn times_are_measured_and_predicted() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    done(&format!("{TRAIN} --out model.pth"), at);
+    let said = done("bench model.toml --n 10 --eps 2/255 --threads 1", at);
+    for words in ["random images", "reference", "compiled", "linf 2/255", "autoattack-standard"] {
+        assert!(said.contains(words), "'{words}' is not in {said}");
+    }
+    assert_eq!(said.matches("| eval ").count(), 1, "{said}");
+    fails("bench model.pth", at, 2, &["--arch"]);
+    fails("bench model.toml --eps -1", at, 2, &["radius"]);
+
+    let eval = run("eval model.toml --data shapes10 --n 16 --eps 1/255 --threads 1 --out r", at);
+    let said = String::from_utf8(eval.stderr).unwrap();
+    assert!(said.contains("attacks look at its ") && said.contains("predicted: at most"), "{said}");
+    assert!(!said.contains("left in all"), "{said}");
 }

@@ -23,6 +23,11 @@ pub enum Event {
     },
     /// The current piece is done.
     Finished,
+    /// So long the whole run is expected to take from here on, all its pieces together.
+    Left {
+        /// The expectation, never below zero.
+        seconds: f64,
+    },
     /// A training epoch is done.
     Epoch(EpochRecord),
     /// Something to know: what, why it matters and what to do, in whole sentences.

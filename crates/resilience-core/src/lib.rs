@@ -23,6 +23,7 @@ pub mod suggest;
 pub mod suite;
 pub mod summary;
 pub mod threat;
+pub mod view;
 
 #[cfg(test)]
 mod testdata;

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::record::{DatasetRecord, LabelSource, Scope};
 use crate::threat::{Norm, Threat, ThreatError};
+use crate::view::View;
 
 /// Everything that decides the outcomes of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -26,7 +27,7 @@ pub struct Plan {
     pub keep: Keep,
     /// Consecutive images that are attacked together; shards are made of whole blocks.
     pub block: u64,
-    /// Images computed at once.
+    /// Images that the reference computes at once.
     pub chunk: u64,
     /// Threads that the results are bit for bit the same for.
     pub threads: u32,
@@ -64,10 +65,18 @@ pub struct ModelPlan {
     pub input_noise: f64,
     /// Passes that a verdict is the mean of: 1 where the model is deterministic.
     pub passes: u32,
-    /// Seconds that a forward pass of one image was predicted to take, measured at the start.
+    /// The form of it that attacks look at, the fastest of those measured at the start.
+    pub view: View,
+    /// Images that this form computes at once, likewise.
+    pub chunk: u64,
+    /// Seconds that one image takes forwards through this form, likewise.
     pub forward_seconds: f64,
     /// Seconds of a backward pass, likewise.
     pub backward_seconds: f64,
+    /// Seconds that one image takes forwards through the reference, likewise.
+    pub reference_forward_seconds: f64,
+    /// Seconds of a backward pass through it, likewise.
+    pub reference_backward_seconds: f64,
 }
 
 /// A norm and a radius as they are kept.

@@ -190,6 +190,10 @@ pub enum Scope {
     Correct,
     /// Those of them that no earlier attack of the run has broken within this threat.
     Survivors,
+    /// Of those the ones that came closest, as many as it takes: group by group, the smallest margins
+    /// first, until nothing falls in a group. They are attacked at the reference itself, so that
+    /// what a faster form of the model misses by rounding is found.
+    Closest,
 }
 
 /// One attack on one model: what was done and what it cost.

@@ -4,6 +4,7 @@ use resilience_core::dataset::Images;
 use tch::{Kind, Tensor};
 
 use crate::error::EngineError;
+use crate::rng::{self, Key, Purpose};
 
 /// Some images with their labels.
 #[derive(Debug)]
@@ -46,5 +47,27 @@ impl Batch {
         let pixels = crate::layout::channels_last(&planes)?.f_to_kind(Kind::Float)?;
         let labels: Vec<i64> = rows.iter().map(|&row| i64::from(images.labels()[row])).collect();
         Ok(Self { images: pixels.f_div_scalar(255.0)?, labels: Tensor::f_from_slice(&labels)? })
+    }
+
+    /// So many images of that shape (channels, height, width) whose pixels are random, always the
+    /// same ones, with the classes in turn: to measure times with where there are no others.
+    pub fn random(n: u64, [c, h, w]: [i64; 3], classes: i64) -> Result<Self, EngineError> {
+        let key = Key::new(0, "random images", 0);
+        let mut pixels = vec![0.0; (n as i64 * c * h * w) as usize];
+        for (index, image) in (0..n).zip(pixels.chunks_mut((c * h * w) as usize)) {
+            rng::fill_uniform(&mut key.stream(Purpose::Draw, index), image);
+        }
+        for pixel in &mut pixels {
+            *pixel = f32::midpoint(*pixel, 1.0);
+        }
+        let labels: Vec<i64> = (0..n as i64).map(|index| index % classes).collect();
+        Self::from_pixels(&pixels, &labels, [c, h, w].map(|side| side as usize))
+    }
+
+    /// Its first images.
+    pub fn first(&self, n: u64) -> Result<Self, EngineError> {
+        let [images, labels] =
+            [&self.images, &self.labels].map(|tensor| tensor.f_narrow(0, 0, n as i64));
+        Ok(Self { images: images?, labels: labels? })
     }
 }

@@ -38,6 +38,23 @@ pub enum EngineError {
         /// Name in the state dict.
         name: String,
     },
+    /// A model cannot be computed in the form that was asked for.
+    #[error(
+        "model '{model}' cannot be computed in the form '{form}' on this machine; go on where the \
+         run was begun, or begin anew"
+    )]
+    NoForm {
+        /// Name of the model.
+        model: String,
+        /// The form.
+        form: &'static str,
+    },
+    /// The system starts no more threads.
+    #[error("no threads to compute with: {reason}; give a smaller --threads")]
+    Threads {
+        /// What the system said.
+        reason: String,
+    },
     /// Images do not fit the model or contain what no image contains.
     #[error("{what}: expected {expected}, found {found}")]
     Input {

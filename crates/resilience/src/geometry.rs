@@ -3,13 +3,16 @@
 
 mod hyperplane;
 
+use rayon::prelude::{IndexedParallelIterator, ParallelIterator, ParallelSlice};
 use resilience_core::threat::{Norm, Threat};
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 pub use self::hyperplane::to_hyperplane;
 use crate::error::EngineError;
+use crate::host::Pixels;
 use crate::rng::{self, Key, Purpose};
 use crate::rows::per_row;
+use crate::threads;
 
 /// How far the arithmetic of f32 may carry an image out of its ball.
 pub const TOLERANCE: f64 = 1e-6;
@@ -90,6 +93,68 @@ pub fn ascend(
     step: &Tensor,
 ) -> Result<Tensor, EngineError> {
     Ok(images.f_add(&steepest_direction(norm, gradient)?.f_mul(&per_row(step)?)?)?)
+}
+
+/// Where a step with momentum starts and where it may end.
+pub struct Momentum<'a> {
+    /// The ball.
+    pub threat: Threat,
+    /// Its centres, `[n,c,h,w]`.
+    pub origins: &'a Tensor,
+    /// Where the last step began, likewise.
+    pub previous: &'a Tensor,
+    /// Where it ended, likewise.
+    pub current: &'a Tensor,
+    /// How much of the new step is taken; the rest is of the last one.
+    pub share: f64,
+}
+
+/// The images after a step of length `step` `[n]` along the steepest direction, mixed with the last
+/// one: `z = project(x + step d)`, then `project(x + a (z - x) + (1 - a) (x - previous))`.
+pub fn ascend_with_momentum(
+    from: &Momentum,
+    gradient: &Tensor,
+    step: &Tensor,
+) -> Result<Tensor, EngineError> {
+    let (threat, x, a) = (from.threat, from.current, from.share);
+    if threat.norm() == Norm::Linf && x.kind() == Kind::Float && x.device() == Device::Cpu {
+        return linf_with_momentum(from, gradient, step);
+    }
+    let moved = ascend(threat.norm(), x, gradient, step)?;
+    let z = project(threat, &moved, from.origins)?;
+    let momentum = x.f_sub(from.previous)?.f_mul_scalar(1.0 - a)?;
+    let mixed = x.f_add(&z.f_sub(x)?.f_mul_scalar(a)?)?.f_add(&momentum)?;
+    project(threat, &mixed, from.origins)
+}
+
+/// The same for Linf, on the host and in one pass over the pixels instead of nineteen: the same
+/// operations in the same order, so that no bit differs.
+fn linf_with_momentum(
+    from: &Momentum,
+    gradient: &Tensor,
+    step: &Tensor,
+) -> Result<Tensor, EngineError> {
+    let (eps, a) = (from.threat.eps().value() as f32, from.share as f32);
+    let rest = (1.0 - from.share) as f32;
+    let [x, previous, origins, gradient] =
+        [from.current, from.previous, from.origins, gradient].map(Pixels::of);
+    let (x, previous, origins, gradient) = (x?, previous?, origins?, gradient?);
+    let steps = Vec::<f32>::try_from(step.f_to_kind(Kind::Float)?)?;
+    let size = x.len() / steps.len().max(1);
+    let mut next = vec![0.0_f32; x.len()];
+    for (row, &step) in steps.iter().enumerate() {
+        let part = row * size..(row + 1) * size;
+        let (x, previous) = (&x[part.clone()], &previous[part.clone()]);
+        let (origins, gradient) = (&origins[part.clone()], &gradient[part.clone()]);
+        let inputs = x.iter().zip(previous).zip(origins).zip(gradient);
+        for (next, (((&x, &previous), &origin), &g)) in next[part].iter_mut().zip(inputs) {
+            let project = |value: f32| value.max(origin - eps).min(origin + eps).clamp(0.0, 1.0);
+            let sign = f32::from(u8::from(g > 0.0)) - f32::from(u8::from(g < 0.0));
+            let z = project(x + sign * step);
+            *next = project(x + (z - x) * a + (x - previous) * rest);
+        }
+    }
+    Pixels::tensor(&next, from.current)
 }
 
 /// Random numbers in the shape of `images`, in the distribution that directions in this norm are
@@ -212,6 +277,48 @@ fn no_l1(what: &'static str) -> EngineError {
     }
 }
 
+/// [`distance`] and [`in_box`] of every image, on the host and in one pass over the pixels: it is
+/// asked of every candidate of every step.
+pub fn reach(
+    norm: Norm,
+    images: &Tensor,
+    origins: &Tensor,
+) -> Result<Vec<(f64, bool)>, EngineError> {
+    if images.kind() != Kind::Float {
+        let distances = Vec::<f64>::try_from(distance(norm, images, origins)?)?;
+        return Ok(distances.into_iter().zip(Vec::try_from(in_box(images)?)?).collect());
+    }
+    let n = images.size()[0] as usize;
+    let (images, origins) = (Pixels::of(images)?, Pixels::of(origins)?);
+    let size = (images.len() / n.max(1)).max(1);
+    let (images, origins): (&[f32], &[f32]) = (&images, &origins);
+    let rows = || images.par_chunks_exact(size).zip(origins.par_chunks_exact(size));
+    Ok(threads::shared(|| rows().map(|(image, origin)| reach_of(norm, image, origin)).collect()))
+}
+
+/// What is not a number is outside the box, and counts as no distance.
+fn reach_of(norm: Norm, image: &[f32], origin: &[f32]) -> (f64, bool) {
+    const LANES: usize = 8;
+    let (mut sums, mut inside) = ([0.0_f64; LANES], [true; LANES]);
+    for (image, origin) in image.chunks(LANES).zip(origin.chunks(LANES)) {
+        for (lane, (&pixel, &origin)) in image.iter().zip(origin).enumerate() {
+            let change = (f64::from(pixel) - f64::from(origin)).abs();
+            sums[lane] = match norm {
+                Norm::Linf => sums[lane].max(change),
+                Norm::L2 => sums[lane] + change * change,
+                Norm::L1 => sums[lane] + change,
+            };
+            inside[lane] &= (0.0..=1.0).contains(&pixel);
+        }
+    }
+    let distance = match norm {
+        Norm::Linf => sums.into_iter().fold(0.0, f64::max),
+        Norm::L2 => sums.into_iter().sum::<f64>().sqrt(),
+        Norm::L1 => sums.into_iter().sum(),
+    };
+    (distance, inside.into_iter().all(|inside| inside))
+}
+
 /// Whether every pixel of an image lies in [0, 1]: `[n,c,h,w]` -> `[n]`. NaN lies nowhere.
 pub fn in_box(images: &Tensor) -> Result<Tensor, EngineError> {
     let inside = images.f_ge(0.0)?.f_logical_and(&images.f_le(1.0)?)?;
@@ -221,7 +328,6 @@ pub fn in_box(images: &Tensor) -> Result<Tensor, EngineError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tch::Device;
 
     fn images(values: &[f64]) -> Tensor {
         Tensor::from_slice(values).view([1, 1, 1, values.len() as i64])
@@ -270,6 +376,55 @@ mod tests {
             let tiny = steepest_direction(norm, &(&gradient * 1e-30)).unwrap();
             let apart = f64::try_from((direction - tiny).abs().max()).unwrap();
             assert!(apart < 1e-6, "{norm}: {apart}");
+        }
+    }
+
+    /// Would catch a step in one pass that differs from the step in whole tensors in any bit.
+    #[test]
+    fn a_step_in_one_pass_is_the_same_step() {
+        let threat = Threat::new(Norm::Linf, "8/255".parse().unwrap()).unwrap();
+        let wave = |speed: f64| {
+            let line = Tensor::arange(3 * 2 * 5 * 7, (Kind::Double, Device::Cpu)) * speed;
+            let images = line.sin().view([3, 5, 7, 2]).permute([0, 3, 1, 2]);
+            images.to_kind(Kind::Float)
+        };
+        let origins: Tensor = wave(0.7) * 0.5 + 0.5;
+        let near = |speed| (&origins + wave(speed) * 0.03).clamp(0.0, 1.0);
+        let (previous, current) = (near(1.3), near(2.1));
+        let gradient = wave(3.3) * wave(0.1).gt(0.0).to_kind(Kind::Float);
+        let step = Tensor::from_slice(&[0.06_f32, 0.003, 0.0]);
+        for share in [0.75, 1.0] {
+            let from = Momentum {
+                threat,
+                origins: &origins,
+                previous: &previous,
+                current: &current,
+                share,
+            };
+            let found = ascend_with_momentum(&from, &gradient, &step).unwrap();
+            let moved = ascend(Norm::Linf, &current, &gradient, &step).unwrap();
+            let z = project(threat, &moved, &origins).unwrap();
+            let mixed: Tensor =
+                &current + (z - &current) * share + (&current - &previous) * (1.0 - share);
+            assert_eq!(found, project(threat, &mixed, &origins).unwrap());
+        }
+    }
+
+    /// Would catch a distance or a box that is measured otherwise in one pass.
+    #[test]
+    fn reach_is_distance_and_box() {
+        let line = Tensor::arange(2 * 3 * 5 * 3, (Kind::Float, Device::Cpu));
+        let images = (&line * 0.37).sin().view([2, 3, 5, 3]).abs();
+        let others = (&line * 0.11).cos().view([2, 3, 5, 3]);
+        for norm in Norm::ALL {
+            for (a, b) in [(&images, &others), (&others, &images)] {
+                let inside = Vec::<bool>::try_from(in_box(a).unwrap()).unwrap();
+                let distances = Vec::<f64>::try_from(distance(norm, a, b).unwrap()).unwrap();
+                for (row, (found, boxed)) in reach(norm, a, b).unwrap().into_iter().enumerate() {
+                    assert!((found - distances[row]).abs() < 1e-12, "{norm}: {found}");
+                    assert_eq!(boxed, inside[row]);
+                }
+            }
         }
     }
 

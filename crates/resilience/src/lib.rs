@@ -13,6 +13,9 @@ pub mod batch;
 pub mod error;
 pub mod evaluate;
 pub mod geometry;
+mod host;
+#[cfg(target_arch = "x86_64")]
+pub mod kernel;
 pub mod layer;
 mod layout;
 pub mod loss;
@@ -22,21 +25,12 @@ pub mod recipe;
 mod registry;
 pub mod rng;
 pub mod rows;
+mod threads;
 pub mod train;
 pub mod zoo;
 
 pub use error::EngineError;
+pub use threads::{set_threads, threads};
 
 /// The version of libtorch that this program is built for; tch links no other.
 pub const LIBTORCH_VERSION: &str = "2.11.0";
-
-/// Sets how many threads libtorch computes with; call it before anything else.
-pub fn set_threads(threads: u32) {
-    tch::set_num_threads(i32::try_from(threads).unwrap_or(i32::MAX));
-}
-
-/// How many threads libtorch computes with.
-#[must_use]
-pub fn threads() -> u32 {
-    u32::try_from(tch::get_num_threads()).unwrap_or(1)
-}

@@ -39,8 +39,19 @@ pub struct Plan {
     pub seed: u64,
     /// What is done to the images.
     pub augmentation: Augmentation,
+    /// Precision of the values inside the network; weights, losses and Adam's state are f32.
+    pub inner: Inner,
     /// Where the state is kept after each epoch, and whether to go on from what lies there.
     pub checkpoint: Option<Checkpoint>,
+}
+
+/// Precision of the values between a network's first and its last layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Inner {
+    /// As everything else.
+    F32,
+    /// bf16.
+    Bf16,
 }
 
 /// Where a training run keeps its state.
@@ -70,6 +81,9 @@ impl Plan {
             ("horizontal flip", if flip { "random" } else { "none" }.to_owned()),
             ("rotation", format!("within {rotation} degrees, {interpolation:?}").to_lowercase()),
         ]);
+        if self.inner == Inner::Bf16 {
+            settings.push(("inner values", "bf16".to_owned()));
+        }
         settings.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
     }
 }

@@ -1,169 +1,182 @@
-//! `resilience bench`: throughput as one JSON line, in the form of the peers' script.
+//! `resilience bench`: how fast a model is on this machine, and how long suites would take.
 
-use resilience::augment::{Augmentation, Interpolation};
-use resilience::evaluate;
-use resilience::model::Native;
-use resilience::recipe;
-use resilience::train::{self, Plan as Training};
-use resilience_core::context::{Clock, Context};
+use resilience::EngineError;
+use resilience::batch::Batch;
+use resilience::evaluate::{self, CHUNKS, COMPARED, Choice, Forecast, Pace, Probe};
+use resilience::zoo;
 use resilience_core::dataset::{self, Places, Split};
-use resilience_core::event::Silent;
-use resilience_core::plan::{Keep, Kind, Plan, Shard, Stage};
-use resilience_core::record::{LabelSource, Scope};
-use resilience_core::store::RunStore;
-use resilience_core::threat::{Eps, Norm, Threat};
-use resilience_core::{suite, summary};
-use serde_json::json;
+use resilience_core::event::{Event, Observer, Unit};
+use resilience_core::plan::ModelPlan;
+use resilience_core::report::{self, Form, Rate, SuiteTime};
+use resilience_core::suite;
+use resilience_core::threat::Eps;
+use resilience_core::view::{Precision, View};
 
-use crate::args::{Normalisation, Workload};
+use crate::args::Bench;
 use crate::environment::Environment;
 use crate::error::CliError;
-use crate::models;
+use crate::models::{self, Loaded};
 use crate::planning::{self, Ground};
 use crate::results;
 use crate::screen::Screen;
 
-/// Measures one workload.
+/// Chunks that are predicted to take longer for one pass forwards and back are left out, in seconds.
+const PATIENCE: f64 = 2.0;
+
+/// Passes that a noisy model's verdicts are the mean of, as `eval` has it unasked.
+const PASSES: u32 = 10;
+
+/// Measures and predicts as the arguments say.
 pub fn run(
-    workload: Workload,
+    arguments: &Bench,
     environment: &Environment,
     screen: &mut Screen,
 ) -> Result<(), CliError> {
-    let result = match workload {
-        Workload::Train { data, steps, recipe } => {
-            train(data.data.as_deref(), steps, &recipe, environment)?
-        }
-        Workload::Fgsm { data, model, n } => {
-            fgsm(data.data.as_deref(), &model, n as usize, environment)?
-        }
-        Workload::Suite { data, model, n, suite: name, norm, eps } => {
-            let what = (name.as_str(), norm, eps);
-            suite(data.data.as_deref(), &model, n as usize, what, environment)?
-        }
+    let arch = arguments.arch.as_deref();
+    let manifest = models::resolve(&arguments.model, arch, &arguments.normalisation)?;
+    let eps = arguments.eps.unwrap_or_else(|| Eps::usual(arguments.norm));
+    planning::threat(arguments.norm, eps)?;
+    let mut loaded = models::load(&arguments.model, manifest, arguments.data.as_deref())?;
+    let (batch, images) = images(arguments, &loaded, screen)?;
+    let trials = View::ALL
+        .into_iter()
+        .map(|view| try_form(view, &mut loaded, &batch, environment, screen))
+        .collect::<Result<Vec<_>, _>>()?;
+    let found = found(&loaded, &batch, &trials)?;
+    let classes = zoo::find(&loaded.describe.manifest.architecture)?.classes as u32;
+    let ground = Ground { norm: arguments.norm, n: arguments.n, classes };
+    let machine = environment.provenance(0, Vec::new()).machine;
+    let bench = report::Bench {
+        model: loaded.describe.manifest.name.clone(),
+        architecture: loaded.describe.manifest.architecture.clone(),
+        cpu: machine.cpu,
+        threads: machine.threads,
+        images,
+        forms: trials.into_iter().map(|trial| form(trial, found.choice)).collect(),
+        n: arguments.n,
+        norm: arguments.norm,
+        eps: eps.to_string(),
+        suites: predict(&results::model_plan(&loaded, &found, PASSES), eps, ground)?,
     };
-    screen.print(&result.to_string());
+    screen.print(&report::bench(&bench, Screen::width()));
     Ok(())
 }
 
-fn threat() -> Result<Threat, CliError> {
-    let usage = |error: resilience_core::threat::ThreatError| CliError::Usage(error.to_string());
-    planning::threat(Norm::Linf, Eps::new(0.1).map_err(usage)?)
-}
-
-/// The paper's training, augmentation included: the second of two epochs of so many steps.
-fn train(
-    data: Option<&str>,
-    steps: u32,
-    recipe: &str,
-    environment: &Environment,
-) -> Result<serde_json::Value, CliError> {
-    let source = dataset::find(data, &Places::of_user(), &mut Silent)?;
-    let plan = Training {
-        recipe: recipe::find(recipe)?,
-        threat: threat()?,
-        epochs: 2,
-        batch: 128,
-        learning_rate: 0.001,
-        seed: 0,
-        augmentation: Augmentation {
-            flip: true,
-            rotation: 15.0,
-            interpolation: Interpolation::Nearest,
-        },
-        checkpoint: None,
+/// What is measured with, and what it is called.
+fn images(
+    arguments: &Bench,
+    loaded: &Loaded,
+    screen: &mut Screen,
+) -> Result<(Batch, String), CliError> {
+    let most = CHUNKS.into_iter().max().unwrap_or(COMPARED);
+    let manifest = &loaded.describe.manifest;
+    let Some(data) = arguments.data.as_deref() else {
+        let spec = zoo::find(&manifest.architecture)?;
+        let batch = Batch::random(most, spec.input, spec.classes)?;
+        return Ok((batch, "random images".to_owned()));
     };
-    // Read whole and cut, so that the memory of the whole set is held, as on the other side.
-    let images = source.load(Split::Train, Some(steps as usize * plan.batch), &mut Silent)?;
-    let native = Native::initial("resilience-cnn", 0, [0.0; 3], [1.0; 3])?;
-    let mut context = Context { observer: &mut Silent, clock: environment };
-    let epochs = train::train(&mut context, &native, &images, &plan)?;
-    let rate = epochs.last().map(|epoch| epoch.images_per_second);
-    Ok(json!({ "images_per_second": rate, "peak_mib": peak_mib() }))
+    let source = dataset::find(Some(data), &Places::of_user(), screen)?;
+    let images = source.load(Split::Test, Some(most as usize), screen)?;
+    models::check_fit(&manifest.architecture, manifest.dataset.as_deref(), &images)?;
+    Ok((evaluate::repeated(&images, most)?, format!("{} test images", images.name())))
 }
 
-/// FGSM at 0.1 with true labels and the prediction on its examples, clean pass included.
-fn fgsm(
-    data: Option<&str>,
-    model: &str,
-    n: usize,
-    environment: &Environment,
-) -> Result<serde_json::Value, CliError> {
-    let ground = Ground { norm: Norm::Linf, n: n as u64, classes: 10 };
-    let how = (LabelSource::True, Scope::All);
-    let stages = vec![planning::stage("fgsm", &[], threat()?, how, ground)?];
-    attacked(data, model, n, stages, environment)
+/// What a form takes, by chunk.
+struct Trial {
+    view: View,
+    paces: Vec<(u64, Pace)>,
+    left_out: Option<String>,
 }
 
-/// A suite at one radius, clean pass included.
-fn suite(
-    data: Option<&str>,
-    model: &str,
-    n: usize,
-    (name, norm, eps): (&str, Norm, Eps),
+/// Measures a form of the model in larger and larger chunks.
+fn try_form(
+    view: View,
+    loaded: &mut Loaded,
+    batch: &Batch,
     environment: &Environment,
-) -> Result<serde_json::Value, CliError> {
-    let ground = Ground { norm, n: n as u64, classes: 10 };
-    let stages = planning::suite_stages(&suite::find(name)?, &[eps], false, ground)?;
-    attacked(data, model, n, stages, environment)
+    screen: &mut Screen,
+) -> Result<Trial, CliError> {
+    let left_out = |why: &str| Trial { view, paces: Vec::new(), left_out: Some(why.to_owned()) };
+    if view == View::Bf16 && !evaluate::multiplies_faster_in_bf16(environment)? {
+        return Ok(left_out("left out, because this machine does not multiply faster in it"));
+    }
+    if !loaded.model.takes(view)? {
+        return Ok(left_out("left out, because the model has no such form on this machine"));
+    }
+    let task = format!("{}: {}", loaded.model.name, view.name());
+    let total = Some(CHUNKS.iter().sum());
+    screen.event(Event::Started { task, total, unit: Unit::Images });
+    let mut trial = Trial { view, paces: Vec::new(), left_out: None };
+    for chunk in CHUNKS {
+        if screen.cancelled() {
+            return Err(EngineError::Cancelled.into());
+        }
+        if trial.paces.last().is_some_and(|(_, pace)| pace.both() * chunk as f64 > PATIENCE) {
+            let why =
+                format!("{chunk} at once and more left out: a pass would take over {PATIENCE} s");
+            trial.left_out = Some(why);
+            break;
+        }
+        let part = batch.first(chunk)?;
+        trial
+            .paces
+            .push((chunk, evaluate::pace(environment, loaded.model.search(), &part, chunk)?));
+        let done = trial.paces.iter().map(|(chunk, _)| chunk).sum();
+        screen.event(Event::Advanced { done, detail: String::new() });
+    }
+    screen.event(Event::Finished);
+    Ok(trial)
 }
 
-/// Images a second through all stages, with the run store on the disk, as a user has it.
-fn attacked(
-    data: Option<&str>,
-    model: &str,
-    n: usize,
-    stages: Vec<Stage>,
-    environment: &Environment,
-) -> Result<serde_json::Value, CliError> {
-    let manifest = models::resolve(model, None, &Normalisation { mean: None, std: None })?;
-    let loaded = [models::load(model, manifest, data)?];
-    let source = dataset::find(data, &Places::of_user(), &mut Silent)?;
-    let images = source.load(Split::Test, Some(n), &mut Silent)?;
-    let plan = Plan {
-        kind: Kind::Eval,
-        seed: 0,
-        dataset: images.record(),
-        // What it takes to find out how fast the model is also warms it up.
-        models: results::probe(&loaded, &images, 10, environment)?,
-        headline: stages.last().map(|stage| stage.threat.clone()),
-        stages,
-        keep: Keep::Broken,
-        block: evaluate::BLOCK,
-        chunk: evaluate::CHUNK,
-        threads: resilience::threads(),
-        shard: Shard::WHOLE,
+/// What a probe finds, of what was measured: by the same rule.
+fn found(loaded: &Loaded, batch: &Batch, trials: &[Trial]) -> Result<Probe, CliError> {
+    let mut known = |view: View, chunk: u64| {
+        let trial = trials.iter().find(|trial| trial.view == view);
+        let paces = trial.into_iter().flat_map(|trial| &trial.paces);
+        Ok(paces.into_iter().find(|(of, _)| *of == chunk).map(|&(_, pace)| pace))
     };
-    let folder = tempfile::tempdir().map_err(|source| CliError::Io {
-        doing: "create",
-        path: std::env::temp_dir(),
-        source,
-    })?;
-    let provenance = environment.provenance(0, Vec::new());
-    let mut store = RunStore::create(folder.path(), &provenance, &plan)?;
-    let record = loaded[0].describe.on(&images, plan.models[0].passes);
-    let mut context = Context { observer: &mut Silent, clock: environment };
-    let began = environment.seconds();
-    evaluate::run(&mut context, &plan, &[(&loaded[0].model, &record)], &images, &mut store)?;
-    let seconds = environment.seconds() - began;
-    let counted = summary::from_store(&store)?;
-    let model = &counted.models[0];
-    let adversarial = match (&model.robust, model.attacks.first()) {
-        (_, Some(attack)) => attack.adversarial.correct,
-        (Some(robust), None) => robust.correct,
-        (None, None) => model.clean.correct,
+    let reference = known(View::Reference, COMPARED)?;
+    let choice = match evaluate::choose(Precision::Auto.views(), &mut known)? {
+        Some(choice) => Some(choice),
+        None => evaluate::choose(&[View::Reference], &mut known)?,
     };
-    Ok(json!({
-        "images_per_second": images.len() as f64 / seconds,
-        "peak_mib": peak_mib(),
-        "clean": model.clean.correct,
-        "adversarial": adversarial,
-        "n": images.len(),
-    }))
+    let none =
+        || EngineError::NoForm { model: loaded.model.name.clone(), form: View::Reference.name() };
+    let (choice, reference) = choice.zip(reference).ok_or_else(none)?;
+    let noisy = evaluate::is_noisy(&loaded.model, &batch.first(COMPARED)?)?;
+    Ok(Probe { noisy, choice, reference })
 }
 
-/// The most memory that this process has held, where the system tells.
-fn peak_mib() -> Option<f64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    line.trim().trim_end_matches(" kB").parse::<f64>().ok().map(|kib| kib / 1024.0)
+fn form(trial: Trial, choice: Choice) -> Form {
+    let rate = |(chunk, pace): (u64, Pace)| Rate {
+        chunk,
+        forwards: 1.0 / pace.forward,
+        both: 1.0 / pace.both(),
+        chosen: (trial.view, chunk) == (choice.view, choice.chunk),
+    };
+    Form {
+        view: trial.view,
+        rates: trial.paces.into_iter().map(rate).collect(),
+        left_out: trial.left_out,
+    }
+}
+
+/// What `eval` would predict of each suite that comes with the program.
+fn predict(model: &ModelPlan, eps: Eps, ground: Ground) -> Result<Vec<SuiteTime>, CliError> {
+    let mut times = Vec::new();
+    for name in suite::names() {
+        let suite = suite::find(name)?;
+        let seconds =
+            planning::suite_stages(&suite, &[eps], (false, true), ground).and_then(|stages| {
+                let images = 0..ground.n;
+                let models = [(model, ground.classes)];
+                Ok(Forecast::new(&stages, &models, images, evaluate::BLOCK)?.seconds())
+            });
+        times.push(SuiteTime {
+            name: name.to_owned(),
+            attacks: suite.attacks.into_iter().map(|attack| attack.id).collect(),
+            at_most: seconds.map_err(|error| error.to_string()),
+        });
+    }
+    Ok(times)
 }

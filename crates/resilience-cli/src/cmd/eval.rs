@@ -11,7 +11,7 @@ use resilience_core::store::RunStore;
 use resilience_core::suite;
 use resilience_core::threat::Eps;
 
-use crate::args::Eval;
+use crate::args::{Eval, PrecisionArg};
 use crate::environment::Environment;
 use crate::error::CliError;
 use crate::planning::{self, Ground};
@@ -55,7 +55,7 @@ fn begin(
     }
     let source = dataset::find(data, &Places::of_user(), screen)?;
     let images = source.load(Split::Test, arguments.n.map(|n| n as usize), screen)?;
-    let loaded = manifests
+    let mut loaded = manifests
         .into_iter()
         .zip(&arguments.models)
         .map(|(manifest, request)| models::load(request, manifest, data))
@@ -64,11 +64,12 @@ fn begin(
     let stages = stages(arguments, &eps, ground)?;
     let shard = arguments.shard.unwrap_or(Shard::WHOLE);
     check_shard(shard, &images, arguments.block)?;
+    let how = (arguments.passes, arguments.precision.into(), shard);
     let plan = Plan {
         kind: Kind::Eval,
         seed: arguments.seed,
         dataset: images.record(),
-        models: results::probe(&loaded, &images, arguments.passes, environment)?,
+        models: results::probe(&mut loaded, &images, how, environment)?,
         headline: headline(&stages, &eps, arguments),
         stages,
         keep: arguments.keep.into(),
@@ -108,7 +109,8 @@ fn radii(arguments: &Eval) -> Vec<Eps> {
 fn stages(arguments: &Eval, eps: &[Eps], ground: Ground) -> Result<Vec<Stage>, CliError> {
     let Some(attack) = &arguments.attack else {
         let suite = suite::find(arguments.suite.as_deref().unwrap_or(DEFAULT_SUITE))?;
-        return planning::suite_stages(&suite, eps, arguments.individual, ground);
+        let finish = arguments.precision != PrecisionArg::Exact;
+        return planning::suite_stages(&suite, eps, (arguments.individual, finish), ground);
     };
     if attack == "none" {
         return Ok(Vec::new());

@@ -11,6 +11,7 @@ mod reproduce;
 mod resume;
 pub mod train;
 mod verify;
+mod workload;
 
 use crate::args::Command;
 use crate::environment::Environment;
@@ -31,8 +32,9 @@ pub fn run(
         Command::Merge(arguments) => merge::run(&arguments, environment, screen),
         Command::Export(arguments) => export::run(&arguments, screen),
         Command::Report(arguments) => report::run(&arguments, screen),
+        Command::Bench(arguments) => bench::run(&arguments, environment, screen),
         Command::List(arguments) => list::run(&arguments, screen),
         Command::Explain(arguments) => explain::run(&arguments, screen),
-        Command::Bench(arguments) => bench::run(arguments.workload, environment, screen),
+        Command::Workload(arguments) => workload::run(arguments.workload, environment, screen),
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use resilience::augment::{Augmentation, Interpolation};
 use resilience::recipe;
 use resilience::recipe::RecipeSpec;
-use resilience::train::{Checkpoint, Plan};
+use resilience::train::{Checkpoint, Inner, Plan};
 use resilience_core::dataset::download::DownloadError;
 use resilience_core::dataset::{self, DatasetError, Images, Places, Source, Split};
 use resilience_core::manifest::Manifest;
@@ -14,6 +14,7 @@ use resilience_core::record::{LabelSource, Scope};
 use resilience_core::store::{RunStore, StoreError};
 use resilience_core::suite;
 use resilience_core::threat::{Eps, Norm, Threat};
+use resilience_core::view::Precision;
 
 use super::train::{self as training, Job};
 use crate::args::{Normalisation, Reproduce};
@@ -78,13 +79,13 @@ pub fn run(
     }
     drop(train);
     loaded.append(&mut baselines);
-    evaluate(arguments, &test, &loaded, notices, environment, screen)
+    evaluate(arguments, &test, &mut loaded, notices, environment, screen)
 }
 
 fn evaluate(
     arguments: &Reproduce,
     images: &Images,
-    loaded: &[Loaded],
+    loaded: &mut [Loaded],
     notices: Vec<String>,
     environment: &Environment,
     screen: &mut Screen,
@@ -94,7 +95,12 @@ fn evaluate(
         kind: Kind::Reproduce,
         seed: arguments.seed,
         dataset: images.record(),
-        models: results::probe(loaded, images, PASSES, environment)?,
+        models: results::probe(
+            loaded,
+            images,
+            (PASSES, Precision::Auto, Shard::WHOLE),
+            environment,
+        )?,
         headline: stages.iter().find(|stage| stage.suite.is_some()).map(|s| s.threat.clone()),
         stages,
         keep: Keep::Broken,
@@ -110,6 +116,7 @@ fn evaluate(
         let store = RunStore::replace(&arguments.out, &provenance, &plan)?;
         (plan, store)
     };
+    results::look(loaded, &plan)?;
     results::evaluate(&plan, loaded, images, &mut store, environment, screen)?;
     results::write(&arguments.out, &store, screen)
 }
@@ -132,6 +139,9 @@ fn interrupted(
     for (now, old) in now.models.iter_mut().zip(&old.models) {
         now.forward_seconds = old.forward_seconds;
         now.backward_seconds = old.backward_seconds;
+        now.reference_forward_seconds = old.reference_forward_seconds;
+        now.reference_backward_seconds = old.reference_backward_seconds;
+        (now.view, now.chunk) = (old.view, old.chunk);
     }
     Ok((!store.finished()? && now == old).then_some((old, store)))
 }
@@ -154,6 +164,7 @@ fn plan(
             rotation: 15.0,
             interpolation: Interpolation::Nearest,
         },
+        inner: Inner::F32,
         checkpoint: Some(Checkpoint {
             path: weights.with_extension("checkpoint"),
             resume: arguments.resume,
@@ -178,7 +189,7 @@ fn stages(n: u64, robust_n: u64) -> Result<Vec<Stage>, CliError> {
     }
     let quick = suite::find("quick")?;
     let eps = [threat("8/255")?.eps(), threat("0.1")?.eps()];
-    stages.extend(planning::suite_stages(&quick, &eps, false, ground(n.min(robust_n)))?);
+    stages.extend(planning::suite_stages(&quick, &eps, (false, true), ground(n.min(robust_n)))?);
     Ok(stages)
 }
 

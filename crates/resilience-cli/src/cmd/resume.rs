@@ -29,7 +29,8 @@ pub fn run(
     }
     let data = arguments.data.data.as_deref();
     let images = images(&plan, data, screen)?;
-    let loaded = models(&plan, &arguments.models, data)?;
+    let mut loaded = models(&plan, &arguments.models, data)?;
+    results::look(&mut loaded, &plan)?;
     if plan.threads != resilience::threads() {
         screen.notice(&format!(
             "This run was begun with {} threads and goes on with {}: its random numbers are the same, \

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use resilience::augment::Augmentation;
 use resilience::model::Native;
-use resilience::train::{self, Checkpoint, Plan};
+use resilience::train::{self, Checkpoint, Inner, Plan};
 use resilience::{recipe, zoo};
 use resilience_core::context::Context;
 use resilience_core::dataset::{self, Images, Places, Split};
@@ -78,6 +78,7 @@ pub fn run(
                 rotation: arguments.rotation,
                 interpolation: arguments.interpolation.into(),
             },
+            inner: arguments.inner.into(),
             checkpoint: Some(Checkpoint {
                 path: arguments.out.with_extension("checkpoint"),
                 resume: arguments.resume,
@@ -106,6 +107,10 @@ pub fn train(job: Job, environment: &Environment, screen: &mut Screen) -> Result
     make_folder(&job.out)?;
     let (mean, std) = job.normalisation;
     let native = Native::initial(job.architecture, job.plan.seed, mean, std)?;
+    let native = match job.plan.inner {
+        Inner::F32 => native,
+        Inner::Bf16 => native.with_inner_bf16(),
+    };
     models::check_fit(job.architecture, None, job.images)?;
     let mut context = Context { observer: screen, clock: environment };
     let epochs = train::train(&mut context, &native, job.images, &job.plan)?;

@@ -12,7 +12,7 @@ use super::resume;
 use crate::args::Verify;
 use crate::environment::Environment;
 use crate::error::CliError;
-use crate::results::SUMMARY;
+use crate::results::{self, SUMMARY};
 use crate::screen::Screen;
 
 /// Loads what the run was made of by its checksums, checks everything, and says what was found.
@@ -26,7 +26,10 @@ pub fn run(
     let plan = store.plan().clone();
     let data = arguments.data.data.as_deref();
     let images = resume::images(&plan, data, screen)?;
-    let loaded = resume::models(&plan, &arguments.model, data)?;
+    let mut loaded = resume::models(&plan, &arguments.model, data)?;
+    if arguments.replay > 0 {
+        results::look(&mut loaded, &plan)?;
+    }
     let models: Vec<_> = loaded.iter().map(|loaded| &loaded.model).collect();
     let findings = {
         let mut context = Context { observer: screen, clock: environment };

@@ -69,6 +69,7 @@ fn line(
         Scope::All => "all",
         Scope::Correct => "correct",
         Scope::Survivors => "survivors",
+        Scope::Closest => "closest",
     };
     [
         model.to_owned(),

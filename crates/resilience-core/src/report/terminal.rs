@@ -1,9 +1,11 @@
 //! The tables for the terminal, as text.
 
+mod bench;
 mod robust;
 
 use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, Width, presets};
 
+pub use self::bench::{Bench, Form, Rate, SuiteTime, bench};
 use super::view::{View, any_judged, claim, has_fgsm, judged};
 use super::{ReportError, Run, part, words};
 use crate::paper;

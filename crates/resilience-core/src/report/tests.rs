@@ -1,5 +1,6 @@
 //! The page, the table and the Markdown of made-up runs.
 
+mod bench;
 mod robust;
 
 use std::fs;

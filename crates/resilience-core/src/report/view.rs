@@ -168,7 +168,8 @@ pub fn is_weak(evaluation: &EvaluationSummary) -> bool {
 /// The attacks of an evaluation, each name once, in order: `APGD-CE and APGD-T`.
 pub fn attack_names(evaluation: &EvaluationSummary) -> String {
     let mut names: Vec<String> = Vec::new();
-    for name in evaluation.attacks.iter().map(|attack| words::attack(&attack.id)) {
+    let searches = evaluation.attacks.iter().filter(|attack| attack.scope != Scope::Closest);
+    for name in searches.map(|attack| words::attack(&attack.id)) {
         if !names.contains(&name) {
             names.push(name);
         }

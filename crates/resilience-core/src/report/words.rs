@@ -15,6 +15,7 @@ pub fn interval([low, high]: [f64; 2]) -> String {
 }
 
 /// A count with commas: `10,000`.
+#[must_use]
 pub fn count(n: u64) -> String {
     let digits = n.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
@@ -144,6 +145,24 @@ pub fn time(seconds: f64) -> String {
     }
 }
 
+/// A time that is only foreseen: `40 s`, `12 min`, `3.5 h`, `2.1 days`.
+#[must_use]
+pub fn foreseen(seconds: f64) -> String {
+    match seconds.max(0.0) {
+        s if s < 1.0 => "below 1\u{a0}s".to_owned(),
+        s if s < 99.5 => format!("{s:.0}\u{a0}s"),
+        s if s < 99.5 * 60.0 => format!("{:.0}\u{a0}min", s / 60.0),
+        s if s < 48.0 * 3600.0 => format!("{:.1}\u{a0}h", s / 3600.0),
+        s => format!("{:.1}\u{a0}days", s / 86400.0),
+    }
+}
+
+/// So many a second: `12.3`, `1,050`.
+#[must_use]
+pub fn rate(per_second: f64) -> String {
+    if per_second < 99.95 { format!("{per_second:.1}") } else { count(per_second.round() as u64) }
+}
+
 /// A large count, shortened: `950`, `12.3 k`, `4.6 M`.
 pub fn amount(n: u64) -> String {
     match n as f64 {
@@ -186,6 +205,10 @@ mod tests {
         assert_eq!([9_999, 12_340, 4_560_000].map(amount), ["9,999", "12.3\u{a0}k", "4.6\u{a0}M"]);
         let times = [3.21, 250.0, 7500.0].map(time);
         assert_eq!(times, ["3.2\u{a0}s", "4\u{a0}min 10\u{a0}s", "2\u{a0}h 5\u{a0}min"]);
+        assert_eq!([12.34, 99.96, 1049.6].map(rate), ["12.3", "100", "1,050"]);
+        let times = [-1.0, 41.3, 99.6, 5_969.0, 5_970.0, 250_000.0].map(foreseen);
+        let times = times.map(|time| time.replace('\u{a0}', " "));
+        assert_eq!(times, ["below 1 s", "41 s", "2 min", "99 min", "1.7 h", "2.9 days"]);
     }
 
     /// Would catch an attack under another name than the literature's, and a budget that hides

@@ -181,6 +181,8 @@ fn without_shard(plan: &Plan) -> Plan {
     for model in &mut plan.models {
         model.forward_seconds = 0.0;
         model.backward_seconds = 0.0;
+        model.reference_forward_seconds = 0.0;
+        model.reference_backward_seconds = 0.0;
     }
     plan
 }

@@ -31,7 +31,7 @@ use crate::record::Provenance;
 pub const FILE: &str = "run.sqlite";
 
 /// Version of the tables that this program writes and reads.
-pub const SCHEMA: i32 = 2;
+pub const SCHEMA: i32 = 3;
 
 /// Marks an SQLite file as a run store: "resi".
 const APPLICATION_ID: i32 = 0x7265_7369;

@@ -11,6 +11,7 @@ use crate::record::{
 };
 use crate::store::{AttackId, ModelId, RunStore};
 use crate::summary::Summary;
+use crate::view::View;
 
 /// The plan of a run of these models and attacks on the first `n` images: attack `i` is stage `i`.
 /// The headline is about the first attack of a suite, else the first that is no point of a curve.
@@ -24,8 +25,12 @@ pub fn plan(n: usize, models: &[&str], attacks: &[AttackRecord]) -> Plan {
         std: [0.2023, 0.1994, 0.2010],
         input_noise: 0.0,
         passes: 1,
+        view: View::Compiled,
+        chunk: 64,
         forward_seconds: 0.001,
         backward_seconds: 0.002,
+        reference_forward_seconds: 0.003,
+        reference_backward_seconds: 0.006,
     });
     let threat =
         |attack: &AttackRecord| ThreatPlan { norm: attack.norm, eps: attack.eps_text.clone() };

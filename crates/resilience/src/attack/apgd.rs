@@ -35,7 +35,7 @@ use tch::{Kind, Tensor};
 use super::settings::{EOT, RESTARTS, Range, Setting, Settings};
 use super::{Attack, AttackSpec, Candidates, Request, Rows, Search, State};
 use crate::error::EngineError;
-use crate::geometry;
+use crate::geometry::{self, Momentum};
 use crate::loss::Objective;
 use crate::model::{Oracle, Passes};
 use crate::rows::choose;
@@ -282,13 +282,14 @@ impl Iterate {
 
     /// The next point.
     fn advance(&mut self) -> Result<(), EngineError> {
-        let (threat, x) = (self.run.threat, &self.current);
-        let a = if self.done == 1 { 1.0 } else { 0.75 };
-        let moved = geometry::ascend(threat.norm(), x, &self.gradient, &self.step)?;
-        let z = geometry::project(threat, &moved, &self.origins)?;
-        let momentum = x.f_sub(&self.previous)?.f_mul_scalar(1.0 - a)?;
-        let mixed = x.f_add(&z.f_sub(x)?.f_mul_scalar(a)?)?.f_add(&momentum)?;
-        let next = geometry::project(threat, &mixed, &self.origins)?;
+        let from = Momentum {
+            threat: self.run.threat,
+            origins: &self.origins,
+            previous: &self.previous,
+            current: &self.current,
+            share: if self.done == 1 { 1.0 } else { 0.75 },
+        };
+        let next = geometry::ascend_with_momentum(&from, &self.gradient, &self.step)?;
         self.previous = std::mem::replace(&mut self.current, next);
         Ok(())
     }

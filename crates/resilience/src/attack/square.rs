@@ -163,7 +163,7 @@ impl Walk {
                 found: format!("{} x {}", size[2], size[3]),
             });
         }
-        let origins = rows.images.f_contiguous()?;
+        let origins = crate::layout::channels_last(&rows.images)?;
         Ok(Self {
             threat,
             p_init,

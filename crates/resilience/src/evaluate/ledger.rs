@@ -8,6 +8,7 @@ use resilience_core::record::{AttackOutcome, CleanOutcome, Example, LabelSource,
 use resilience_core::store::{AttackId, RunStore};
 use tch::Kind;
 
+use super::forecast::Forecast;
 use super::pool::Decided;
 use crate::error::EngineError;
 
@@ -29,21 +30,48 @@ pub(super) struct Ledger<'a> {
     outcomes: Vec<AttackOutcome>,
     examples: Vec<Example>,
     flushed: f64,
-    progress: Progress,
+    progress: Progress<'a>,
 }
 
 /// How far a stage is, in steps of images.
-pub(super) struct Progress {
+pub(super) struct Progress<'a> {
     done: u64,
     steps: u64,
     rounds: u64,
     rows: usize,
+    /// Foresees the run that the stage is a part of, if it is part of one.
+    forecast: Option<&'a mut Forecast>,
 }
 
-impl Progress {
+impl<'a> Progress<'a> {
     /// Nothing is done of so many rounds of so many steps on so many images.
     pub fn new(rounds: u32, steps: u32, rows: usize) -> Self {
-        Self { done: 0, steps: steps.into(), rounds: rounds.into(), rows }
+        Self { done: 0, steps: steps.into(), rounds: rounds.into(), rows, forecast: None }
+    }
+
+    /// The same, of which the forecast of the whole run is told.
+    pub fn told(self, forecast: &'a mut Forecast) -> Self {
+        Self { forecast: Some(forecast), ..self }
+    }
+
+    fn add(&mut self, done: u64) {
+        self.done += done;
+        if let Some(forecast) = &mut self.forecast {
+            forecast.is_at(self.done);
+        }
+    }
+
+    /// Steps that the rounds after this one would have been of.
+    fn after(&self, round: u32) -> u64 {
+        (self.rounds - 1 - u64::from(round)) * self.steps
+    }
+}
+
+/// Whether an outcome means that the class which an attack pushes away from is lost.
+pub(super) fn is_lost(labels: LabelSource, clean: &CleanOutcome, outcome: &AttackOutcome) -> bool {
+    match labels {
+        LabelSource::True => outcome.right <= 0.0,
+        LabelSource::Predicted => outcome.predicted != clean.predicted,
     }
 }
 
@@ -55,7 +83,7 @@ impl<'a> Ledger<'a> {
         shape: [usize; 3],
         labels: LabelSource,
         (evidence, gallery): (BTreeSet<u64>, u64),
-        progress: Progress,
+        progress: Progress<'a>,
     ) -> Result<Self, EngineError> {
         let found: BTreeMap<u64, AttackOutcome> =
             store.outcomes(attack)?.into_iter().map(|o| (o.index, o)).collect();
@@ -65,7 +93,7 @@ impl<'a> Ledger<'a> {
     }
 
     /// Nothing is known yet, and nothing will be written.
-    pub fn unwritten(shape: [usize; 3], labels: LabelSource, progress: Progress) -> Self {
+    pub fn unwritten(shape: [usize; 3], labels: LabelSource, progress: Progress<'a>) -> Self {
         Self {
             store: None,
             shape,
@@ -99,16 +127,24 @@ impl<'a> Ledger<'a> {
     /// computed in the same company as before.
     pub fn takes_part(&self, clean: &CleanOutcome, round: u32) -> bool {
         let Some(outcome) = self.found.get(&clean.index) else { return true };
-        let lost = match self.labels {
-            LabelSource::True => outcome.right <= 0.0,
-            LabelSource::Predicted => outcome.predicted != clean.predicted,
-        };
-        !lost || outcome.round >= round
+        !is_lost(self.labels, clean, outcome) || outcome.round >= round
     }
 
-    /// A round of so many images had been done before.
-    pub fn skip(&mut self, images: usize) {
-        self.progress.done += images as u64 * self.progress.steps;
+    /// A round had been done before on these images.
+    pub fn skip<'b>(&mut self, images: impl Iterator<Item = &'b CleanOutcome>, round: u32) {
+        let mut done = 0;
+        for clean in images {
+            let goes_on = self.takes_part(clean, round + 1);
+            done += self.progress.steps + if goes_on { 0 } else { self.progress.after(round) };
+        }
+        self.progress.add(done);
+    }
+
+    /// So many more images than were expected are attacked.
+    pub fn expect(&mut self, images: usize) {
+        if let Some(forecast) = &mut self.progress.forecast {
+            forecast.expect(images);
+        }
     }
 
     /// Takes what fell in a step, and writes it before long.
@@ -121,13 +157,16 @@ impl<'a> Ledger<'a> {
     ) -> Result<(), EngineError> {
         for decided in fallen {
             let progress = &mut self.progress;
-            let rounds = progress.rounds - 1 - u64::from(decided.outcome.round);
-            progress.done += 1 + progress.steps - u64::from(step) + rounds * progress.steps;
+            let saved = progress.steps - u64::from(step) + progress.after(decided.outcome.round);
+            progress.add(1 + saved);
             self.note(decided)?;
         }
-        self.progress.done += live as u64;
+        self.progress.add(live as u64);
         let detail = format!("{} of {} broken", self.broken, self.progress.rows);
         context.tell(Event::Advanced { done: self.progress.done, detail });
+        if let Some(forecast) = &mut self.progress.forecast {
+            forecast.stepped(context, fallen.len() + live);
+        }
         let now = context.clock.seconds();
         if now - self.flushed >= FLUSH && !self.outcomes.is_empty() {
             if let Some((store, attack)) = &mut self.store {
@@ -146,6 +185,9 @@ impl<'a> Ledger<'a> {
         left: &[Decided],
     ) -> Result<(), EngineError> {
         for decided in left {
+            if decided.broken {
+                self.progress.add(self.progress.after(unit.round));
+            }
             self.note(decided)?;
         }
         if let Some((store, attack)) = &mut self.store {
@@ -177,6 +219,9 @@ impl<'a> Ledger<'a> {
         let before = self.found.insert(new.index, outcome);
         self.broken += usize::from(outcome.right <= 0.0);
         self.broken -= usize::from(before.is_some_and(|before| before.right <= 0.0));
+        if let Some(forecast) = self.progress.forecast.as_mut().filter(|_| outcome.right <= 0.0) {
+            forecast.fallen(outcome.index);
+        }
         self.outcomes.push(outcome);
         Ok(())
     }

@@ -4,7 +4,10 @@
 //! the attack, and writes every decision into the run store as it falls. What the store already
 //! holds is not done again, so that a run which was broken off goes on where it was.
 
+mod ceiling;
 mod clean;
+mod cost;
+mod forecast;
 mod ledger;
 mod pool;
 mod probe;
@@ -18,10 +21,15 @@ use resilience_core::plan::{ModelPlan, Plan};
 use resilience_core::record::{ModelRecord, Picture};
 use resilience_core::store::{ModelId, RunStore};
 
+pub use self::ceiling::{Ceiling, ceilings};
 pub use self::clean::clean;
+pub use self::forecast::{Forecast, forecast};
 pub use self::pool::{Decided, Pool};
-pub use self::probe::{Probe, probe};
-pub use self::stage::{planned, settings};
+pub use self::probe::{
+    CHUNKS, COMPARED, Choice, Pace, Probe, choose, is_noisy, multiplies_faster_in_bf16, pace,
+    probe, product_seconds, repeated,
+};
+pub use self::stage::{CLOSEST, planned, settings};
 pub use self::verdict::{Judge, Verdict};
 use crate::error::EngineError;
 use crate::model::Model;
@@ -43,6 +51,8 @@ pub(crate) struct Job<'a> {
     pub classes: u32,
     pub images: &'a Images,
     pub id: ModelId,
+    /// The model's place in the plan.
+    pub place: usize,
 }
 
 /// Carries out what the plan says and the store does not hold yet. `models` and `records` are those
@@ -56,17 +66,22 @@ pub fn run(
 ) -> Result<(), EngineError> {
     keep_pictures(plan, images, store)?;
     let there = store.models()?;
+    let classes: Vec<u32> =
+        models.iter().map(|(_, record)| record.dataset.classes.len() as u32).collect();
+    let mut forecast = forecast(plan, &classes, store)?;
+    forecast.set_out(context);
     for (place, (&(model, record), model_plan)) in models.iter().zip(&plan.models).enumerate() {
         let id = if let Some(&(id, _)) = there.get(place) {
             id
         } else {
             let outcomes = clean(context, model, images, plan, model_plan)?;
+            forecast.cleaned(place, &outcomes);
             store.add_model(record, &outcomes)?
         };
-        let classes = record.dataset.classes.len() as u32;
-        let job = Job { plan, model, model_plan, classes, images, id };
+        let classes = classes[place];
+        let job = Job { plan, model, model_plan, classes, images, id, place };
         for number in 0..plan.stages.len() {
-            stage::run(context, &job, number, store)?;
+            stage::run(context, &job, number, store, &mut forecast)?;
         }
     }
     store.finish()?;

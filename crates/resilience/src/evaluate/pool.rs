@@ -11,7 +11,7 @@ use crate::attack::{Attack, Candidates, Rows, Search, State};
 use crate::error::EngineError;
 use crate::geometry;
 use crate::loss;
-use crate::model::{Model, Oracle, Passes};
+use crate::model::{Oracle, Passes};
 use crate::rows::{choose, select};
 
 /// What does not change during a round.
@@ -24,10 +24,12 @@ pub struct Pool<'a> {
     pub attack: &'a dyn Attack,
     /// What it may do.
     pub threat: Threat,
-    /// The model.
-    pub model: &'a Model,
+    /// Name of the model, for errors.
+    pub model: &'a str,
     /// The model as the attack sees it.
     pub oracle: &'a Oracle<'a>,
+    /// Whether that is the reference itself, whose logits need no second look.
+    pub exact: bool,
     /// The reference.
     pub judge: &'a Judge<'a>,
 }
@@ -103,8 +105,7 @@ impl Pool<'_> {
         cost: &mut Passes,
     ) -> Result<Vec<(usize, Decided)>, EngineError> {
         let images = candidates.images.f_detach()?;
-        // Logits from the reference itself need no second look.
-        let mut confirmed = self.model.search.is_none();
+        let mut confirmed = self.exact;
         let logits = if let Some(logits) = candidates.logits {
             logits
         } else {
@@ -113,42 +114,30 @@ impl Pool<'_> {
             self.judge.logits(&images)?
         };
         let margins = loss::margins(&logits, &live.labels)?;
-        let distances = geometry::distance(self.threat.norm(), &images, &live.origins)?;
-        let inside = geometry::in_box(&images)?;
-        let near = distances.f_le(self.threat.eps().value() + geometry::TOLERANCE)?;
-        let reachable = inside.f_logical_and(&near)?;
-        // All that is looked at on this side, in one transfer.
-        let looked = Tensor::f_stack(
-            &[
-                margins.f_to_kind(Kind::Double)?,
-                distances,
-                reachable.f_to_kind(Kind::Double)?,
-                inside.f_to_kind(Kind::Double)?,
-            ],
-            0,
-        )?;
-        let looked = Vec::<f64>::try_from(looked.f_view([-1])?)?;
+        let reach = geometry::reach(self.threat.norm(), &images, &live.origins)?;
+        let limit = self.threat.eps().value() + geometry::TOLERANCE;
+        let reachable: Vec<bool> =
+            reach.iter().map(|&(distance, inside)| inside && distance <= limit).collect();
         let n = live.indices.len();
-        let (margin, distance) = (&looked[..n], &looked[n..2 * n]);
-        let (reachable_rows, inside_rows) = (&looked[2 * n..3 * n], &looked[3 * n..]);
+        let margin = Vec::<f64>::try_from(margins.f_to_kind(Kind::Double)?)?;
         if margin.iter().any(|margin| !margin.is_finite()) {
-            check_finite(&self.model.name, &logits, &live.indices)?;
+            check_finite(self.model, &logits, &live.indices)?;
         }
         for row in 0..n {
             let allowed = match self.search {
-                Search::WithinBall => reachable_rows[row] > 0.0,
-                Search::MinimumNorm => inside_rows[row] > 0.0,
+                Search::WithinBall => reachable[row],
+                Search::MinimumNorm => reach[row].1,
             };
             if !allowed {
                 let (attack, index) = (self.id, live.indices[row]);
-                let (distance, threat) = (distance[row], self.threat);
+                let (distance, threat) = (reach[row].0, self.threat);
                 return Err(EngineError::OutsideThreat { attack, index, distance, threat });
             }
         }
         let own = (confirmed && self.judge.cost() == 1).then_some(&logits);
         live.remember(&images, &margins, own, &reachable, step)?;
         let claims: Vec<usize> =
-            (0..n).filter(|&row| reachable_rows[row] > 0.0 && margin[row] <= 0.0).collect();
+            (0..n).filter(|&row| reachable[row] && margin[row] <= 0.0).collect();
         if claims.is_empty() {
             return Ok(Vec::new());
         }
@@ -163,7 +152,7 @@ impl Pool<'_> {
                 index: live.indices[row],
                 predicted: verdict.predicted,
                 confidence: verdict.confidence,
-                distance: distance[row],
+                distance: reach[row].0,
                 margin: verdict.margin,
                 right: verdict.right,
                 round,
@@ -297,13 +286,13 @@ impl Live {
         images: &Tensor,
         margins: &Tensor,
         own_logits: Option<&Tensor>,
-        reachable: &Tensor,
+        reachable: &[bool],
         step: u32,
     ) -> Result<(), EngineError> {
         // Once a noisy model has nearly lost a row, only a lower share counts.
-        let open: Vec<bool> = self.held.iter().map(|&held| held >= 1.0).collect();
-        let better = margins.f_lt_tensor(&self.margin)?.f_logical_and(reachable)?;
-        let better = better.f_logical_and(&Tensor::f_from_slice(&open)?)?;
+        let open = self.held.iter().zip(reachable).map(|(&held, &reach)| held >= 1.0 && reach);
+        let open = Tensor::f_from_slice(&open.collect::<Vec<bool>>())?;
+        let better = margins.f_lt_tensor(&self.margin)?.f_logical_and(&open)?;
         self.best = choose(&better, images, &self.best)?;
         self.margin = choose(&better, margins, &self.margin)?;
         if let Some(new) = own_logits {

@@ -9,24 +9,30 @@ use resilience_core::record::{
     AttackOutcome, AttackRecord, CleanOutcome, LabelSource, Scope, Unit,
 };
 use resilience_core::store::RunStore;
-use resilience_core::threat::Threat;
+use resilience_core::threat::{Norm, Threat};
 use tch::Tensor;
 
+use super::cost::Round;
+use super::forecast::Forecast;
 use super::ledger::{Ledger, Progress};
 use super::pool::Pool;
-use super::verdict::{Judge, last_cost};
+use super::verdict::Judge;
 use super::{GALLERY, Job};
 use crate::attack::settings::Settings;
 use crate::attack::{self, Attack, AttackSpec, Planned, Request, Rows};
 use crate::batch::Batch;
 use crate::error::EngineError;
 use crate::loss;
-use crate::model::{Oracle, Passes};
+use crate::model::{Differentiable, Oracle, Passes};
 use crate::rng::Key;
+use crate::threads::Threads;
 
 /// Longest time that a group of images may be predicted to take for one round, in seconds: what a
 /// run that is killed loses at most.
 const LONGEST: f64 = 600.0;
+
+/// Images that are attacked together where those that came closest are.
+pub const CLOSEST: usize = 16;
 
 /// The settings of a stage, read back from the plan.
 pub fn settings(spec: &'static AttackSpec, stage: &Stage) -> Result<Settings, EngineError> {
@@ -51,7 +57,7 @@ pub fn planned(stage: &Stage, classes: u32) -> Result<(&'static AttackSpec, Plan
     Ok((spec, planned))
 }
 
-fn threat(stage: &Stage) -> Result<Threat, EngineError> {
+pub(super) fn threat(stage: &Stage) -> Result<Threat, EngineError> {
     stage.threat.threat().map_err(|error| EngineError::Input {
         what: "threat of the plan",
         expected: "a norm and a radius".to_owned(),
@@ -67,10 +73,15 @@ struct Work<'a> {
     spec: &'static AttackSpec,
     attack: &'a dyn Attack,
     threat: Threat,
+    /// What the attack looks at, and how much of it at once.
+    search: &'a dyn Differentiable,
+    chunk: u64,
+    /// Whether that is the reference itself.
+    exact: bool,
     /// What every image gave when clean, in the order of the plan's shard.
     clean: &'a [CleanOutcome],
     /// What a finished round costs an image that is left.
-    round_cost: Passes,
+    cost: Round,
 }
 
 /// Carries out a stage, or what is left of it.
@@ -79,6 +90,7 @@ pub(super) fn run(
     job: &Job,
     number: usize,
     store: &mut RunStore,
+    forecast: &mut Forecast,
 ) -> Result<(), EngineError> {
     let stage = &job.plan.stages[number];
     let begun = store.attacks(job.id)?.into_iter().find(|(_, r)| r.stage == number as u64);
@@ -94,7 +106,7 @@ pub(super) fn run(
     let rows: Vec<u64> = match stage.scope {
         Scope::All => clean.iter().map(|outcome| outcome.index).filter(|&i| i < stage.n).collect(),
         Scope::Correct => right(&clean, stage.n).into_keys().collect(),
-        Scope::Survivors => unbroken.clone(),
+        Scope::Survivors | Scope::Closest => unbroken.keys().copied().collect(),
     };
     let (id, mut record) = if let Some(begun) = begun {
         begun
@@ -104,15 +116,20 @@ pub(super) fn run(
     };
     let work = Work::new(job, number, spec, attack.as_ref(), &clean)?;
     let began = context.clock.seconds();
+    forecast.begin(context, job.place, number);
     work.announce(context, rows.len());
-    let progress = Progress::new(attack.rounds(), attack.steps(), rows.len());
+    let progress = Progress::new(attack.rounds(), attack.steps(), rows.len()).told(forecast);
     let keep = kept(job.plan, stage);
-    let evidence = unbroken.into_iter().filter(|&index| index < keep).collect();
+    let evidence = unbroken.keys().copied().filter(|&index| index < keep).collect();
     let gallery = if stage.curve { 0 } else { GALLERY };
     let shown = (evidence, gallery);
     let mut ledger = Ledger::open(store, id, job.images.shape(), stage.labels, shown, progress)?;
-    for group in work.groups(&rows) {
-        work.group(context, &group, &mut ledger)?;
+    if stage.scope == Scope::Closest {
+        work.closest(context, &unbroken, &mut ledger)?;
+    } else {
+        for group in work.groups(&rows) {
+            work.group(context, &group, &mut ledger)?;
+        }
     }
     context.tell(Event::Finished);
     record.attacked = ledger.found().count() as u64;
@@ -120,6 +137,7 @@ pub(super) fn run(
     record.backwards = ledger.found().map(|outcome| outcome.backwards).sum();
     record.seconds = context.clock.seconds() - began;
     record.finished = true;
+    forecast.end();
     Ok(store.finish_attack(id, &record)?)
 }
 
@@ -183,25 +201,49 @@ fn right(clean: &[CleanOutcome], n: u64) -> BTreeMap<u64, f64> {
     first.map(|outcome| (outcome.index, outcome.right)).collect()
 }
 
-/// The images that are right and that no earlier stage has broken within this stage's ball.
+/// The images that are right and that no earlier stage has broken within this stage's ball, each with
+/// the smallest margin that was found there.
 fn unbroken(
     job: &Job,
     number: usize,
     clean: &[CleanOutcome],
     store: &RunStore,
-) -> Result<Vec<u64>, EngineError> {
+) -> Result<BTreeMap<u64, f64>, EngineError> {
     let stage = &job.plan.stages[number];
-    let (own, mut right) = (threat(stage)?, right(clean, stage.n));
+    let own = threat(stage)?;
+    let mut left: BTreeMap<u64, f64> =
+        right(clean, stage.n).into_keys().map(|index| (index, f64::INFINITY)).collect();
     for (id, earlier) in store.attacks(job.id)? {
-        let within = earlier.norm == own.norm() && earlier.eps <= own.eps().value();
+        let within = holds(own, earlier.norm, earlier.eps);
         if earlier.stage >= number as u64 || earlier.curve || !within {
             continue;
         }
         for outcome in store.outcomes(id)? {
-            right.entry(outcome.index).and_modify(|share| *share = share.min(outcome.right));
+            if outcome.right <= 0.0 {
+                left.remove(&outcome.index);
+            } else if let Some(margin) = left.get_mut(&outcome.index) {
+                *margin = margin.min(outcome.margin);
+            }
         }
     }
-    Ok(right.into_iter().filter(|&(_, share)| share > 0.0).map(|(index, _)| index).collect())
+    Ok(left)
+}
+
+/// Whether a threat's ball holds all that an attack of this norm and radius can find.
+pub(super) fn holds(own: Threat, norm: Norm, eps: f64) -> bool {
+    norm == own.norm() && eps <= own.eps().value()
+}
+
+/// Groups of images that are attacked together: of one block, and so few that a round, of so many
+/// seconds an image, is not predicted to take longer than a kill may cost.
+pub(super) fn groups(rows: &[u64], block: u64, seconds: f64) -> Vec<Vec<u64>> {
+    let most = (LONGEST / seconds.max(1e-12)).clamp(1.0, 1e9) as usize;
+    let mut groups = Vec::new();
+    for block in rows.chunk_by(|a, b| a / block == b / block) {
+        let parts = block.len().div_ceil(most);
+        groups.extend(block.chunks(block.len().div_ceil(parts)).map(<[u64]>::to_vec));
+    }
+    groups
 }
 
 impl<'a> Work<'a> {
@@ -212,12 +254,8 @@ impl<'a> Work<'a> {
         attack: &'a dyn Attack,
         clean: &'a [CleanOutcome],
     ) -> Result<Self, EngineError> {
-        let (stage, cost) = (&job.plan.stages[number], attack.cost());
-        // At its end the reference is asked once more, unless it has been asked all along.
-        let asked = !attack.gives_logits() || job.model.search.is_none();
-        let passes = job.model_plan.passes;
-        let verdict = if asked && passes == 1 { 0 } else { last_cost(passes) };
-        let forwards = cost.forwards + verdict;
+        let stage = &job.plan.stages[number];
+        let exact = stage.scope == Scope::Closest || job.model.search.is_none();
         Ok(Self {
             job,
             number: number as u64,
@@ -225,8 +263,11 @@ impl<'a> Work<'a> {
             spec,
             attack,
             threat: threat(stage)?,
+            search: if exact { job.model.reference.as_ref() } else { job.model.search() },
+            chunk: if exact { job.plan.chunk } else { job.model_plan.chunk },
+            exact,
             clean,
-            round_cost: Passes { forwards, ..cost },
+            cost: Round::of(attack, exact, job.model_plan),
         })
     }
 
@@ -241,19 +282,35 @@ impl<'a> Work<'a> {
         context.tell(Event::Started { task, total, unit: Counted::Steps });
     }
 
-    /// Groups of images that are attacked together: of one block, and so few that a round is not
-    /// predicted to take longer than a kill may cost.
     fn groups(&self, rows: &[u64]) -> Vec<Vec<u64>> {
-        let (model, block) = (self.job.model_plan, self.job.plan.block);
-        let seconds = self.round_cost.forwards as f64 * model.forward_seconds
-            + self.round_cost.backwards as f64 * model.backward_seconds;
-        let most = (LONGEST / seconds.max(1e-12)).clamp(1.0, 1e9) as usize;
-        let mut groups = Vec::new();
-        for block in rows.chunk_by(|a, b| a / block == b / block) {
-            let parts = block.len().div_ceil(most);
-            groups.extend(block.chunks(block.len().div_ceil(parts)).map(<[u64]>::to_vec));
+        groups(rows, self.job.plan.block, self.cost.seconds)
+    }
+
+    /// Attacks the images with the smallest margins, group by group, as long as some fall; in each
+    /// block by itself, so that shards find what the whole run finds.
+    fn closest(
+        &self,
+        context: &mut Context,
+        margins: &BTreeMap<u64, f64>,
+        ledger: &mut Ledger,
+    ) -> Result<(), EngineError> {
+        let block = self.job.plan.block;
+        let mut rows: Vec<(u64, f64)> = margins.iter().map(|(&i, &margin)| (i, margin)).collect();
+        rows.sort_by(|a, b| (a.0 / block).cmp(&(b.0 / block)).then(a.1.total_cmp(&b.1)));
+        for block in rows.chunk_by(|a, b| a.0 / block == b.0 / block) {
+            for (place, group) in block.chunks(CLOSEST).enumerate() {
+                if place > 0 {
+                    ledger.expect(group.len());
+                }
+                let mut group: Vec<u64> = group.iter().map(|&(index, _)| index).collect();
+                group.sort_unstable();
+                self.group(context, &group, ledger)?;
+                if !ledger.found().any(|o| o.right <= 0.0 && group.contains(&o.index)) {
+                    break;
+                }
+            }
         }
-        groups
+        Ok(())
     }
 
     fn clean_of(&self, index: u64) -> &CleanOutcome {
@@ -280,7 +337,7 @@ impl<'a> Work<'a> {
                 break;
             }
             if done.contains(&unit) {
-                ledger.skip(live.len());
+                ledger.skip(live.iter().map(|&index| self.clean_of(index)), round);
             } else {
                 let aim = self.aim(round, group, &mut aim)?;
                 self.round(context, unit, live, aim, ledger)?;
@@ -303,7 +360,7 @@ impl<'a> Work<'a> {
             let name = format!("targets {}", self.number);
             let key =
                 (job.model_plan.passes > 1).then(|| (Key::new(plan.seed, &name, 0), group[0]));
-            let oracle = Oracle::new(job.model.search(), plan.chunk, 1, key);
+            let oracle = Oracle::new(self.search, self.chunk, 1, key);
             let logits = oracle.logits(&self.batch(group)?.images)?;
             *known = Some(Aim { indices: group.to_vec(), logits });
         }
@@ -328,8 +385,9 @@ impl<'a> Work<'a> {
         let noisy = |name: &str, of: u64| {
             (job.model_plan.passes > 1).then(|| (Key::new(plan.seed, name, unit.round), of))
         };
+        let _quiet = self.search.computes_by_itself().then(Threads::one);
         let noise = noisy(self.spec.id, unit.first);
-        let oracle = Oracle::new(job.model.search(), plan.chunk, self.attack.eot(), noise);
+        let oracle = Oracle::new(self.search, self.chunk, self.attack.eot(), noise);
         let noise = noisy(&format!("verdict {}", self.number), unit.first);
         let judge = Judge::new(job.model, plan.chunk, job.model_plan.passes, noise);
         let truth = indices.iter().map(|&index| self.clean_of(index).label).collect();
@@ -339,14 +397,15 @@ impl<'a> Work<'a> {
             search: self.spec.search,
             attack: self.attack,
             threat: self.threat,
-            model: job.model,
+            model: &job.model.name,
+            exact: self.exact,
             oracle: &oracle,
             judge: &judge,
         };
         let round = u64::from(unit.round);
         let spent = Passes {
-            forwards: u64::from(rows.targets.is_some()) + round * self.round_cost.forwards,
-            backwards: round * self.round_cost.backwards,
+            forwards: u64::from(rows.targets.is_some()) + round * self.cost.passes.forwards,
+            backwards: round * self.cost.passes.backwards,
         };
         let mut live = rows.indices.len();
         let left = pool.round(context, &rows, truth, spent, &mut |context, fallen, step| {

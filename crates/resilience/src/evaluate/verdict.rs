@@ -6,6 +6,10 @@ use crate::error::EngineError;
 use crate::loss;
 use crate::model::{Model, Oracle};
 use crate::rng::Key;
+use crate::threads::Threads;
+
+/// So many images are computed on all threads. (It makes no difference to the result.)
+const WORTH_WAKING: i64 = 16;
 
 /// Asks the reference, as often as the plan says where it is noisy.
 pub struct Judge<'a> {
@@ -51,6 +55,8 @@ impl<'a> Judge<'a> {
 
     /// One pass of the reference: `[n,k]`.
     pub fn logits(&self, images: &Tensor) -> Result<Tensor, EngineError> {
+        // For a few images the others are not worth waking.
+        let _all = (images.size()[0] >= WORTH_WAKING).then(Threads::all);
         self.oracle.logits(images)
     }
 
@@ -64,7 +70,7 @@ impl<'a> Judge<'a> {
         indices: &[u64],
     ) -> Result<Vec<Verdict>, EngineError> {
         let passes = (0..self.passes)
-            .map(|_| self.read(&self.oracle.logits(images)?, labels, indices))
+            .map(|_| self.read(&self.logits(images)?, labels, indices))
             .collect::<Result<Vec<_>, _>>()?;
         Ok(truth.iter().enumerate().map(|(row, &truth)| summed(&passes, row, truth)).collect())
     }

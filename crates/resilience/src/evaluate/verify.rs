@@ -105,7 +105,7 @@ pub fn verify(
     for (place, (id, record)) in store.models()?.into_iter().enumerate() {
         let classes = record.dataset.classes.len() as u32;
         let model_plan = &plan.models[place];
-        let job = Job { plan, model: models[place], model_plan, classes, images, id };
+        let job = Job { plan, model: models[place], model_plan, classes, images, id, place };
         findings.push(Check { job: &job, store, id }.model(context, &record, replay)?);
     }
     Ok(findings)

@@ -1,9 +1,11 @@
 //! The shortest way to a hyperplane inside the box.
 
+use rayon::prelude::{IndexedParallelIterator, ParallelIterator, ParallelSliceMut};
 use resilience_core::threat::Norm;
 use tch::{Kind, Tensor};
 
 use crate::error::EngineError;
+use crate::threads;
 
 /// The smallest change, in `norm`, that brings each point to the hyperplane `<w, x> = <w, point> -
 /// excess` without leaving [0, 1]; where the box does not reach that far, the change that comes
@@ -33,12 +35,14 @@ pub fn to_hyperplane(
     let width = shape[1] as usize;
     let (points, weights, excess) = (values(points)?, values(w)?, values(excess)?);
     let mut change = vec![0.0; weights.len()];
-    let mut row = Row::default();
-    for (number, excess) in excess.into_iter().enumerate() {
-        let here = number * width..(number + 1) * width;
-        row.read(&points[here.clone()], &weights[here.clone()], excess, speed);
-        row.write(&mut change[here]);
-    }
+    threads::shared(|| {
+        let rows = change.par_chunks_mut(width.max(1)).zip(excess).enumerate();
+        rows.for_each_init(Row::default, |row, (number, (change, excess))| {
+            let here = number * width..(number + 1) * width;
+            row.read(&points[here.clone()], &weights[here], excess, speed);
+            row.write(change);
+        });
+    });
     let change = Tensor::f_from_slice(&change)?.f_view(shape.as_slice())?;
     Ok(change.f_to_device(w.device())?.f_to_kind(w.kind())?)
 }

@@ -4,6 +4,8 @@ use tch::Tensor;
 
 use super::{Builder, Conv, Layer, Mode, Window};
 use crate::error::EngineError;
+#[cfg(target_arch = "x86_64")]
+use crate::kernel::Program;
 
 /// Two 3x3 convolutions, `relu(conv2(relu(conv1(x))) + shortcut(x))`. Where it widens, the first
 /// halves the image.
@@ -151,11 +153,40 @@ impl Layer for BasicBlock {
         }))
     }
 
+    #[cfg(target_arch = "x86_64")]
+    fn lower(&self, program: &mut Program) -> Result<bool, EngineError> {
+        let input = program.top();
+        let Some(inner) = self.conv1.lower_at(program, input, None)? else { return Ok(false) };
+        if program.relu().is_none() {
+            return Ok(false);
+        }
+        let around = match &self.shortcut {
+            Shortcut::Identity => Some(input),
+            Shortcut::Padded([before, _]) => {
+                program.subsample(input, *before as usize, self.widths[1] as usize)
+            }
+            Shortcut::Projected(conv) => conv.lower_at(program, input, None)?,
+        };
+        if around.is_none() || self.conv2.lower_at(program, inner, around)?.is_none() {
+            return Ok(false);
+        }
+        Ok(program.relu().is_some())
+    }
+
     fn parameters(&self) -> u64 {
         let shortcut = match &self.shortcut {
             Shortcut::Projected(conv) => conv.parameters(),
             Shortcut::Identity | Shortcut::Padded(_) => 0,
         };
         self.conv1.parameters() + self.conv2.parameters() + shortcut
+    }
+
+    fn multiply_adds(&self, pixels: u64) -> u64 {
+        let shortcut = match &self.shortcut {
+            Shortcut::Projected(conv) => conv.multiply_adds(pixels),
+            Shortcut::Identity | Shortcut::Padded(_) => 0,
+        };
+        // All three give images of the block's own size.
+        self.conv1.multiply_adds(pixels) + self.conv2.multiply_adds(pixels) + shortcut
     }
 }

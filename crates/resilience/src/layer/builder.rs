@@ -33,6 +33,11 @@ impl Builder {
         Self { seed, kind, parameters: Vec::new() }
     }
 
+    /// From here on tensors are made in this precision.
+    pub const fn set_kind(&mut self, kind: Kind) {
+        self.kind = kind;
+    }
+
     /// A trainable tensor drawn from `U(-1/sqrt(fan_in), 1/sqrt(fan_in))`, PyTorch's default for
     /// weights and biases of convolutions and linear layers.
     pub fn uniform(

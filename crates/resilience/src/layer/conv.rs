@@ -4,6 +4,8 @@ use tch::{Kind, Tensor};
 
 use super::{BatchNorm, Builder, Layer, Mode};
 use crate::error::EngineError;
+#[cfg(target_arch = "x86_64")]
+use crate::kernel::{Program, Weights};
 
 /// What a convolution sees at once and how it moves over the image; the same in both directions.
 #[derive(Clone, Copy, Debug)]
@@ -84,6 +86,23 @@ impl Conv {
         let shift = Shift::Bias(builder.fixed(format!("{name}.bias"), &bias)?);
         Ok(Self { name, weight, shift, window: self.window })
     }
+
+    /// Appends it to a program, reading the slot `from`, with the slot `add` added to its result.
+    /// None where there is no kernel for it.
+    #[cfg(target_arch = "x86_64")]
+    pub fn lower_at(
+        &self,
+        program: &mut Program,
+        from: usize,
+        add: Option<usize>,
+    ) -> Result<Option<usize>, EngineError> {
+        let Shift::Bias(bias) = &self.shift else { return Ok(None) };
+        let size = self.weight.size();
+        let (numbers, bias) = (super::numbers(&self.weight)?, super::numbers(bias)?);
+        let channels = [size[1] as usize, size[0] as usize];
+        let weights = Weights { numbers: &numbers, channels, bias: &bias };
+        Ok(program.convolution(from, &weights, self.window, add))
+    }
 }
 
 impl Layer for Conv {
@@ -101,9 +120,11 @@ impl Layer for Conv {
 
     fn forward(&self, input: &Tensor, mode: Mode) -> Result<Tensor, EngineError> {
         let (stride, padding) = ([self.window.stride; 2], [self.window.padding; 2]);
-        let convolve = |bias| input.f_conv2d(&self.weight, bias, stride, padding, [1, 1], 1);
+        let weight = super::as_input(&self.weight, input)?;
+        let convolve =
+            |bias: Option<&Tensor>| input.f_conv2d(&weight, bias, stride, padding, [1, 1], 1);
         match &self.shift {
-            Shift::Bias(bias) => Ok(convolve(Some(bias))?),
+            Shift::Bias(bias) => Ok(convolve(Some(&super::as_input(bias, input)?))?),
             Shift::Norm(norm) => norm.forward(&convolve(None)?, mode),
         }
     }
@@ -112,12 +133,21 @@ impl Layer for Conv {
         Ok(Box::new(self.fold(builder)?))
     }
 
+    #[cfg(target_arch = "x86_64")]
+    fn lower(&self, program: &mut Program) -> Result<bool, EngineError> {
+        Ok(self.lower_at(program, program.top(), None)?.is_some())
+    }
+
     fn parameters(&self) -> u64 {
         let shift = match &self.shift {
             Shift::Bias(bias) => bias.numel() as u64,
             Shift::Norm(norm) => norm.parameters(),
         };
         self.weight.numel() as u64 + shift
+    }
+
+    fn multiply_adds(&self, pixels: u64) -> u64 {
+        self.weight.numel() as u64 * pixels
     }
 }
 

@@ -4,6 +4,8 @@ use tch::Tensor;
 
 use super::{Builder, Layer, Mode};
 use crate::error::EngineError;
+#[cfg(target_arch = "x86_64")]
+use crate::kernel::{Program, Weights};
 
 /// `x W^T + b`.
 #[derive(Debug)]
@@ -37,7 +39,8 @@ impl Layer for Linear {
     }
 
     fn forward(&self, input: &Tensor, _: Mode) -> Result<Tensor, EngineError> {
-        Ok(input.f_linear(&self.weight, Some(&self.bias))?)
+        let [weight, bias] = [&self.weight, &self.bias].map(|p| super::as_input(p, input));
+        Ok(input.f_linear(&weight?, Some(&bias?))?)
     }
 
     fn folded(&self, builder: &mut Builder) -> Result<Box<dyn Layer>, EngineError> {
@@ -47,7 +50,20 @@ impl Layer for Linear {
         Ok(Box::new(Self { name, weight, bias }))
     }
 
+    #[cfg(target_arch = "x86_64")]
+    fn lower(&self, program: &mut Program) -> Result<bool, EngineError> {
+        let size = self.weight.size();
+        let (numbers, bias) = (super::numbers(&self.weight)?, super::numbers(&self.bias)?);
+        let channels = [size[1] as usize, size[0] as usize];
+        let weights = Weights { numbers: &numbers, channels, bias: &bias };
+        Ok(program.linear(&weights).is_some())
+    }
+
     fn parameters(&self) -> u64 {
         (self.weight.numel() + self.bias.numel()) as u64
+    }
+
+    fn multiply_adds(&self, _: u64) -> u64 {
+        self.weight.numel() as u64
     }
 }

@@ -8,6 +8,8 @@ mod conv;
 mod linear;
 mod pool;
 
+#[cfg(target_arch = "x86_64")]
+use tch::Kind;
 use tch::Tensor;
 
 pub use basic_block::BasicBlock;
@@ -18,6 +20,8 @@ pub use linear::Linear;
 pub use pool::{Flatten, GlobalAveragePool, Relu, ReluMaxPool};
 
 use crate::error::EngineError;
+#[cfg(target_arch = "x86_64")]
+use crate::kernel::Program;
 
 /// Whether batch norm uses and updates the statistics of the batch, or the stored ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,8 +50,33 @@ pub trait Layer {
     /// part of the convolution before it.
     fn folded(&self, builder: &mut Builder) -> Result<Box<dyn Layer>, EngineError>;
 
+    /// Appends what it does to a program of our own kernels; of the folded form of a layer. False
+    /// where there is no kernel for it.
+    #[cfg(target_arch = "x86_64")]
+    fn lower(&self, _: &mut Program) -> Result<bool, EngineError> {
+        Ok(false)
+    }
+
     /// Number of trainable parameters.
     fn parameters(&self) -> u64 {
         0
     }
+
+    /// Multiplications that are added up for one image, where its output `[c,h,w]` has so many
+    /// pixels; those of convolutions and fully connected layers alone, each summed as it is defined.
+    fn multiply_adds(&self, _pixels: u64) -> u64 {
+        0
+    }
+}
+
+/// A parameter in the precision of what it meets; its gradient comes back in its own.
+fn as_input(parameter: &Tensor, input: &Tensor) -> Result<Tensor, EngineError> {
+    Ok(parameter.f_to_kind(input.kind())?)
+}
+
+/// The numbers of a tensor in the order of its dimensions.
+#[cfg(target_arch = "x86_64")]
+fn numbers(tensor: &Tensor) -> Result<Vec<f32>, EngineError> {
+    let flat = tensor.f_detach()?.f_to_kind(Kind::Float)?.f_contiguous()?.f_view([-1])?;
+    Ok(Vec::try_from(flat)?)
 }

@@ -4,6 +4,8 @@ use tch::Tensor;
 
 use super::{Builder, Layer, Mode};
 use crate::error::EngineError;
+#[cfg(target_arch = "x86_64")]
+use crate::kernel::Program;
 
 /// ReLU, then 2x2 max pooling.
 ///
@@ -24,6 +26,11 @@ impl Layer for ReluMaxPool {
 
     fn forward(&self, input: &Tensor, _: Mode) -> Result<Tensor, EngineError> {
         Ok(input.f_max_pool2d([2, 2], [2, 2], [0, 0], [1, 1], false)?.f_relu()?)
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    fn lower(&self, program: &mut Program) -> Result<bool, EngineError> {
+        Ok(program.relu_max_pool().is_some())
     }
 
     fn folded(&self, _: &mut Builder) -> Result<Box<dyn Layer>, EngineError> {
@@ -48,6 +55,11 @@ impl Layer for Relu {
         Ok(input.f_relu()?)
     }
 
+    #[cfg(target_arch = "x86_64")]
+    fn lower(&self, program: &mut Program) -> Result<bool, EngineError> {
+        Ok(program.relu().is_some())
+    }
+
     fn folded(&self, _: &mut Builder) -> Result<Box<dyn Layer>, EngineError> {
         Ok(Box::new(Self))
     }
@@ -70,6 +82,11 @@ impl Layer for Flatten {
         Ok(input.f_flatten(1, -1)?)
     }
 
+    #[cfg(target_arch = "x86_64")]
+    fn lower(&self, program: &mut Program) -> Result<bool, EngineError> {
+        Ok(program.flatten().is_some())
+    }
+
     fn folded(&self, _: &mut Builder) -> Result<Box<dyn Layer>, EngineError> {
         Ok(Box::new(Self))
     }
@@ -90,6 +107,11 @@ impl Layer for GlobalAveragePool {
 
     fn forward(&self, input: &Tensor, _: Mode) -> Result<Tensor, EngineError> {
         Ok(input.f_mean_dim([2_i64, 3].as_slice(), false, None)?)
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    fn lower(&self, program: &mut Program) -> Result<bool, EngineError> {
+        Ok(program.average().is_some())
     }
 
     fn folded(&self, _: &mut Builder) -> Result<Box<dyn Layer>, EngineError> {

@@ -3,12 +3,18 @@
 //! Only this room knows a mean and a standard deviation: everything outside speaks of pixels in
 //! [0, 1].
 
+#[cfg(target_arch = "x86_64")]
+mod compiled;
+mod input;
 mod native;
 mod normalise;
 mod oracle;
 
+use resilience_core::view::View;
 use tch::Tensor;
 
+#[cfg(target_arch = "x86_64")]
+pub use compiled::Compiled;
 pub use native::Native;
 pub use normalise::Normalise;
 pub use oracle::{Ascent, Objectives, Oracle, Passes, Span};
@@ -30,6 +36,18 @@ pub trait Classifier {
 pub trait Differentiable: Classifier {
     /// One forward pass over images `[n,c,h,w]` in [0, 1], ready to be differentiated.
     fn pass(&self, images: &Tensor) -> Result<Pass, EngineError>;
+
+    /// Whether it computes on threads of its own, and every image by itself: then libtorch is to
+    /// leave it the processors, and small chunks need no filling up.
+    fn computes_by_itself(&self) -> bool {
+        false
+    }
+
+    /// The same model in another form, as it is now. None where there is none, or not on this
+    /// machine.
+    fn form(&self, _: View) -> Result<Option<Box<dyn Differentiable>>, EngineError> {
+        Ok(None)
+    }
 }
 
 /// A model to be evaluated.
@@ -50,6 +68,25 @@ impl Model {
         Self { name: name.to_owned(), reference, search: None }
     }
 
+    /// Lets attacks look at this form of it.
+    pub fn look_at(&mut self, view: View) -> Result<(), EngineError> {
+        if self.takes(view)? {
+            return Ok(());
+        }
+        Err(EngineError::NoForm { model: self.name.clone(), form: view.name() })
+    }
+
+    /// Lets attacks look at this form of it, and says whether it has such a one; else they look at the
+    /// reference.
+    pub fn takes(&mut self, view: View) -> Result<bool, EngineError> {
+        // The old form goes first: both at once would be the most memory that is ever held.
+        self.search = None;
+        if view != View::Reference {
+            self.search = self.reference.form(view)?;
+        }
+        Ok(view == View::Reference || self.search.is_some())
+    }
+
     /// What attacks look at.
     #[must_use]
     pub fn search(&self) -> &dyn Differentiable {
@@ -61,14 +98,31 @@ impl Model {
 pub struct Pass {
     /// `[n,k]`, with the graph behind them.
     pub logits: Tensor,
-    images: Tensor,
+    way_back: WayBack,
 }
+
+/// How a pass's gradient is taken.
+enum WayBack {
+    /// By libtorch's graph, as far as the images.
+    Graph(Tensor),
+    /// By libtorch's graph as far as the logits, then by the model itself.
+    Own(Box<Own>),
+}
+
+/// The gradient with respect to the images, from that with respect to the logits `[n,k]`.
+type Own = dyn Fn(&Tensor) -> Result<Tensor, EngineError>;
 
 impl Pass {
     /// A pass whose `logits` were computed from `images`, which require a gradient.
     #[must_use]
     pub const fn new(images: Tensor, logits: Tensor) -> Self {
-        Self { logits, images }
+        Self { logits, way_back: WayBack::Graph(images) }
+    }
+
+    /// A pass whose `logits` were computed without a graph, and `own` that knows their gradient.
+    pub fn own(logits: &Tensor, own: Box<Own>) -> Result<Self, EngineError> {
+        let logits = logits.f_detach()?.f_set_requires_grad(true)?;
+        Ok(Self { logits, way_back: WayBack::Own(own) })
     }
 
     /// The gradient of the sum of `objective` with respect to the images: like the images. Weight
@@ -76,8 +130,15 @@ impl Pass {
     pub fn gradient(&self, objective: &Tensor, keep: Graph) -> Result<Tensor, EngineError> {
         let total = objective.f_sum(objective.f_kind()?)?;
         let keep = keep == Graph::Keep;
-        let mut gradients = Tensor::f_run_backward(&[&total], &[&self.images], keep, false)?;
-        Ok(gradients.swap_remove(0))
+        let towards = match &self.way_back {
+            WayBack::Graph(images) => images,
+            WayBack::Own(_) => &self.logits,
+        };
+        let gradient = Tensor::f_run_backward(&[&total], &[towards], keep, false)?.swap_remove(0);
+        match &self.way_back {
+            WayBack::Graph(_) => Ok(gradient),
+            WayBack::Own(own) => own(&gradient),
+        }
     }
 }
 

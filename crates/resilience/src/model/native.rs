@@ -3,8 +3,12 @@
 use std::rc::Rc;
 
 use resilience_core::format::array::StateDict;
+use resilience_core::view::View;
 use tch::{Kind, Tensor};
 
+#[cfg(target_arch = "x86_64")]
+use super::Compiled;
+use super::input::Input;
 use super::{Classifier, Differentiable, Normalise, Pass};
 use crate::error::EngineError;
 use crate::layer::Mode;
@@ -13,31 +17,32 @@ use crate::zoo::{self, Network, Trainable};
 /// A native network that takes pixels in [0, 1].
 pub struct Native {
     network: Network,
-    normalise: Rc<Normalise>,
-    input_noise: f64,
+    input: Input,
 }
 
 impl Native {
     /// Joins a network with its normalisation.
     #[must_use]
     pub fn new(network: Network, normalise: Normalise) -> Self {
-        Self { network, normalise: Rc::new(normalise), input_noise: 0.0 }
+        Self { network, input: Input { normalise: Rc::new(normalise), noise: 0.0 } }
+    }
+
+    /// The same model with the values inside its network in bf16.
+    #[must_use]
+    pub fn with_inner_bf16(self) -> Self {
+        Self { network: self.network.with_inner_bf16(), ..self }
     }
 
     /// The same model behind Gaussian noise of this standard deviation (0 for none), drawn anew
     /// from libtorch's generator in every pass and added to the pixels: a randomised defence.
     #[must_use]
     pub fn with_input_noise(self, deviation: f64) -> Self {
-        Self { input_noise: deviation, ..self }
+        Self { input: Input { noise: deviation, ..self.input }, ..self }
     }
 
-    /// The same model with its network [folded](Network::folded).
-    pub fn folded(&self) -> Result<Self, EngineError> {
-        Ok(Self {
-            network: self.network.folded()?,
-            normalise: Rc::clone(&self.normalise),
-            input_noise: self.input_noise,
-        })
+    /// The same model with another form of its network.
+    pub(super) fn with_network(&self, network: Network) -> Self {
+        Self { network, input: self.input.clone() }
     }
 
     /// A network of the zoo in f32 with weights from a state dict, fixed, ready to be evaluated.
@@ -64,10 +69,15 @@ impl Native {
         Ok(Self::new(network, Normalise::new(&mean, &std, Kind::Float)?))
     }
 
-    /// What happens to the pixels first.
+    /// What happens to the pixels first, noise included.
+    pub(super) const fn input(&self) -> &Input {
+        &self.input
+    }
+
+    /// The normalisation of the pixels.
     #[must_use]
     pub fn normalise(&self) -> &Normalise {
-        &self.normalise
+        &self.input.normalise
     }
 
     /// The network inside.
@@ -78,11 +88,7 @@ impl Native {
 
     /// Images `[n,c,h,w]` in [0, 1] -> logits `[n,k]`, with the graph behind them.
     pub fn forward(&self, images: &Tensor, mode: Mode) -> Result<Tensor, EngineError> {
-        if self.input_noise > 0.0 {
-            let noise = images.f_randn_like()?.f_mul_scalar(self.input_noise)?;
-            return self.network.forward(&self.normalise.apply(&images.f_add(&noise)?)?, mode);
-        }
-        self.network.forward(&self.normalise.apply(images)?, mode)
+        self.network.forward(&self.input.prepare(images)?, mode)
     }
 }
 
@@ -93,7 +99,7 @@ impl Classifier for Native {
     }
 
     fn declared_noisy(&self) -> bool {
-        self.input_noise > 0.0
+        self.input.noise > 0.0
     }
 }
 
@@ -102,5 +108,20 @@ impl Differentiable for Native {
         let images = images.f_detach()?.f_set_requires_grad(true)?;
         let logits = self.forward(&images, Mode::Eval)?;
         Ok(Pass::new(images, logits))
+    }
+
+    fn form(&self, view: View) -> Result<Option<Box<dyn Differentiable>>, EngineError> {
+        Ok(match view {
+            View::Reference => None,
+            View::Folded => Some(Box::new(self.with_network(self.network.folded()?))),
+            View::Bf16 => Some(Box::new(self.with_network(self.network.half()?))),
+            #[cfg(target_arch = "x86_64")]
+            View::Compiled => {
+                let compiled = Compiled::new(self)?;
+                compiled.map(|compiled| Box::new(compiled) as Box<dyn Differentiable>)
+            }
+            #[cfg(not(target_arch = "x86_64"))]
+            View::Compiled => None,
+        })
     }
 }

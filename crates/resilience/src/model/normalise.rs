@@ -32,6 +32,17 @@ impl Normalise {
         &self.text
     }
 
+    /// Mean and standard deviation of each channel, where they change anything.
+    pub fn values(&self) -> Result<Option<[Vec<f32>; 2]>, EngineError> {
+        if self.identity {
+            return Ok(None);
+        }
+        let numbers = |column: &Tensor| -> Result<Vec<f32>, EngineError> {
+            Ok(Vec::try_from(column.f_view([-1])?.f_to_kind(Kind::Float)?)?)
+        };
+        Ok(Some([numbers(&self.mean)?, numbers(&self.std)?]))
+    }
+
     /// Pixels in [0, 1] -> what the network was trained on.
     pub fn apply(&self, images: &Tensor) -> Result<Tensor, EngineError> {
         if self.identity {

@@ -109,7 +109,7 @@ impl<'a> Oracle<'a> {
         let mut parts = Vec::new();
         for span in self.spans(images) {
             self.seed();
-            let logits = self.model.logits(&padded(&span.of(images)?)?)?;
+            let logits = self.model.logits(&self.filled(&span.of(images)?)?)?;
             parts.push(logits.f_narrow(0, 0, span.len)?);
         }
         joined(parts)
@@ -125,7 +125,7 @@ impl<'a> Oracle<'a> {
         self.add(Passes { forwards: passes, backwards: passes });
         let [mut logits, mut losses, mut gradients] = [const { Vec::new() }; 3];
         for span in self.spans(images) {
-            let rows = padded(&span.of(images)?)?;
+            let rows = self.filled(&span.of(images)?)?;
             let mut total: Option<Tensor> = None;
             for pass in 1..=self.eot {
                 self.seed();
@@ -167,7 +167,7 @@ impl<'a> Oracle<'a> {
         let mut found: Vec<(Vec<Tensor>, Vec<Tensor>)> = Vec::new();
         for span in self.spans(images) {
             self.seed();
-            let pass: Pass = self.model.pass(&padded(&span.of(images)?)?)?;
+            let pass: Pass = self.model.pass(&self.filled(&span.of(images)?)?)?;
             let answered = pass.logits.f_narrow(0, 0, span.len)?;
             let objectives = objectives(&answered, span)?;
             found.resize_with(objectives.len(), Default::default);
@@ -186,6 +186,20 @@ impl<'a> Oracle<'a> {
             .map(|(values, gradients)| Ok((joined(values)?, joined_images(gradients)?)))
             .collect::<Result<_, EngineError>>()?;
         Ok((joined(logits)?, pairs))
+    }
+
+    /// The rows with the last one repeated up to the next full multiple, where that matters.
+    fn filled(&self, rows: &Tensor) -> Result<Tensor, EngineError> {
+        let rows = crate::layout::channels_last(rows)?;
+        let n = rows.size()[0];
+        let missing = (MULTIPLE - n % MULTIPLE) % MULTIPLE;
+        if missing == 0 || self.model.computes_by_itself() {
+            return Ok(rows);
+        }
+        let mut size = rows.size();
+        size[0] = missing;
+        let more = rows.f_narrow(0, n - 1, 1)?.f_expand(size.as_slice(), false)?;
+        crate::layout::channels_last(&Tensor::f_cat(&[&rows, &more], 0)?)
     }
 
     fn add(&self, more: Passes) {
@@ -207,20 +221,6 @@ impl<'a> Oracle<'a> {
             Span { start, len: chunk.min(n - start) }
         })
     }
-}
-
-/// The rows with the last one repeated up to the next full multiple.
-fn padded(rows: &Tensor) -> Result<Tensor, EngineError> {
-    let rows = crate::layout::channels_last(rows)?;
-    let n = rows.size()[0];
-    let missing = (MULTIPLE - n % MULTIPLE) % MULTIPLE;
-    if missing == 0 {
-        return Ok(rows);
-    }
-    let mut size = rows.size();
-    size[0] = missing;
-    let more = rows.f_narrow(0, n - 1, 1)?.f_expand(size.as_slice(), false)?;
-    crate::layout::channels_last(&Tensor::f_cat(&[&rows, &more], 0)?)
 }
 
 fn joined(mut parts: Vec<Tensor>) -> Result<Tensor, EngineError> {

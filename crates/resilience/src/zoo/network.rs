@@ -8,13 +8,16 @@ use tch::{Device, Kind, Tensor};
 
 use super::ArchitectureSpec;
 use crate::error::EngineError;
-use crate::layer::{Builder, Layers, Mode, Parameter};
+#[cfg(target_arch = "x86_64")]
+use crate::kernel::Program;
+use crate::layer::{Builder, Layer, Layers, Mode, Parameter};
 
 /// Layers applied one after the other, and their parameters by name.
 pub struct Network {
     architecture: &'static ArchitectureSpec,
     layers: Layers,
     parameters: Vec<Parameter>,
+    inner: Kind,
 }
 
 impl Network {
@@ -23,7 +26,15 @@ impl Network {
         layers: Layers,
         parameters: Vec<Parameter>,
     ) -> Self {
-        Self { architecture, layers, parameters }
+        let inner = kind_of(&parameters);
+        Self { architecture, layers, parameters, inner }
+    }
+
+    /// The same network, whose values between its first and its last layer are in bf16; its
+    /// parameters stay as they are, and are rounded on the way.
+    #[must_use]
+    pub fn with_inner_bf16(self) -> Self {
+        Self { inner: Kind::BFloat16, ..self }
     }
 
     /// What it was built from.
@@ -35,8 +46,10 @@ impl Network {
     /// Normalised images `[n,c,h,w]` -> logits `[n,k]`.
     pub fn forward(&self, images: &Tensor, mode: Mode) -> Result<Tensor, EngineError> {
         let mut value = images.shallow_clone();
-        for layer in &self.layers {
-            value = layer.forward(&value, mode)?;
+        let last = self.layers.len().saturating_sub(1);
+        for (place, layer) in self.layers.iter().enumerate() {
+            let kind = if place == 0 || place == last { self.kind() } else { self.inner };
+            value = layer.forward(&value.f_to_kind(kind)?, mode)?;
         }
         Ok(value)
     }
@@ -52,9 +65,36 @@ impl Network {
         Ok(Self::new(self.architecture, layers?, builder.finish()))
     }
 
+    /// The same, with weights and values in bf16 between its first and its last layer, which stay
+    /// as they are.
+    pub fn half(&self) -> Result<Self, EngineError> {
+        let (mut builder, kind) = (Builder::new(0, self.kind()), self.kind());
+        let last = self.layers.len().saturating_sub(1);
+        let mut layers: Layers = Vec::with_capacity(self.layers.len());
+        for (place, layer) in self.layers.iter().enumerate() {
+            builder.set_kind(if place == 0 || place == last { kind } else { Kind::BFloat16 });
+            layers.push(layer.folded(&mut builder)?);
+        }
+        let network = Self::new(self.architecture, layers, builder.finish());
+        Ok(network.with_inner_bf16())
+    }
+
+    /// The same network in our own kernels: of a folded one, with normalised pixels. None where
+    /// there is no kernel for a layer.
+    #[cfg(target_arch = "x86_64")]
+    pub fn lowered(&self) -> Result<Option<Program>, EngineError> {
+        let mut program = Program::new(self.architecture.input.map(|side| side as usize));
+        for layer in &self.layers {
+            if !layer.lower(&mut program)? {
+                return Ok(None);
+            }
+        }
+        Ok(Some(program))
+    }
+
     /// What it computes in.
     fn kind(&self) -> Kind {
-        self.parameters.first().map_or(Kind::Float, |parameter| parameter.tensor.kind())
+        kind_of(&self.parameters)
     }
 
     /// The tensors that an optimiser changes, in the order of the state dict.
@@ -70,20 +110,41 @@ impl Network {
 
     /// The layers with the shapes that they really give, found by passing one blank image.
     pub fn describe(&self) -> Result<Vec<LayerRecord>, EngineError> {
+        let record = |(layer, output): (&dyn Layer, Vec<u64>)| LayerRecord {
+            name: layer.name().to_owned(),
+            kind: layer.kind(),
+            output,
+            parameters: layer.parameters(),
+        };
+        Ok(self.layers.iter().map(AsRef::as_ref).zip(self.outputs()?).map(record).collect())
+    }
+
+    /// Floating-point operations of a forward pass of one image: two for each multiplication that
+    /// convolutions and fully connected layers add up, as their textbook sums say.
+    pub fn flops(&self) -> Result<u64, EngineError> {
+        let multiply_adds = |(layer, output): (&dyn Layer, Vec<u64>)| {
+            layer.multiply_adds(output[1..].iter().product())
+        };
+        Ok(2 * self
+            .layers
+            .iter()
+            .map(AsRef::as_ref)
+            .zip(self.outputs()?)
+            .map(multiply_adds)
+            .sum::<u64>())
+    }
+
+    /// The shape that each layer gives for one image.
+    fn outputs(&self) -> Result<Vec<Vec<u64>>, EngineError> {
         let [c, h, w] = self.architecture.input;
         let mut value = Tensor::f_zeros([1, c, h, w], (self.kind(), Device::Cpu))?;
         let _guard = tch::no_grad_guard();
-        let mut records = Vec::with_capacity(self.layers.len());
+        let mut outputs = Vec::with_capacity(self.layers.len());
         for layer in &self.layers {
             value = layer.forward(&value, Mode::Eval)?;
-            records.push(LayerRecord {
-                name: layer.name().to_owned(),
-                kind: layer.kind(),
-                output: value.size()[1..].iter().map(|&side| side as u64).collect(),
-                parameters: layer.parameters(),
-            });
+            outputs.push(value.size()[1..].iter().map(|&side| side as u64).collect());
         }
-        Ok(records)
+        Ok(outputs)
     }
 
     /// Whether weight gradients are computed: they are for training, and are not while attacking.
@@ -161,6 +222,10 @@ impl Network {
     }
 }
 
+fn kind_of(parameters: &[Parameter]) -> Kind {
+    parameters.first().map_or(Kind::Float, |parameter| parameter.tensor.kind())
+}
+
 /// Whether weight gradients are wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trainable {
@@ -236,6 +301,34 @@ mod tests {
         assert_same(&network.folded().unwrap(), &network, [2, 3, 8, 8], Kind::Float, 1e-4);
     }
 
+    /// Would catch a layer that is not counted, or at another image size than its own. By hand:
+    /// kernel, channels in, channels out and pixels of the output, for every layer.
+    #[test]
+    fn flops_are_those_of_the_textbook_sums() {
+        let stage = |width: u64, pixels| 9 * width * width * pixels;
+        let resnet32 = 9 * 3 * 16 * 1024
+            + 10 * stage(16, 1024)
+            + (9 * 16 * 32 * 256 + 9 * stage(32, 256))
+            + (9 * 32 * 64 * 64 + 9 * stage(64, 64))
+            + 64 * 10;
+        let wider = |from: u64, to: u64, pixels| (9 + 1) * from * to * pixels;
+        let resnet18 = 9 * 3 * 64 * 1024
+            + 4 * stage(64, 1024)
+            + (wider(64, 128, 256) + 3 * stage(128, 256))
+            + (wider(128, 256, 64) + 3 * stage(256, 64))
+            + (wider(256, 512, 16) + 3 * stage(512, 16))
+            + 512 * 10;
+        let resnet2b =
+            9 * 3 * 8 * 256 + (wider(8, 16, 64) + 3 * stage(16, 64)) + (1024 * 100 + 100 * 10);
+        for (id, multiply_adds) in
+            [("resnet32", resnet32), ("resnet18", resnet18), ("resnet2b", resnet2b)]
+        {
+            let network = find(id).unwrap().build(0, Kind::Float).unwrap();
+            assert_eq!(network.flops().unwrap(), 2 * multiply_adds, "{id}");
+            assert_eq!(network.folded().unwrap().flops().unwrap(), 2 * multiply_adds, "{id}");
+        }
+    }
+
     /// Would catch a batch norm that stays, and parameters that training would still reach.
     #[test]
     fn a_folded_network_stands_alone() {
@@ -249,5 +342,55 @@ mod tests {
             let _ = parameter.tensor.shallow_clone().zero_();
         }
         assert_eq!(folded.state_dict().unwrap(), before);
+    }
+
+    /// Would catch a layer that stays out of bf16, one that should stay out and does not, and a
+    /// rounding that is more than bf16's: the logits are near, and not the same.
+    #[test]
+    fn bf16_inside_is_near_and_f32_outside() {
+        for (id, side) in [("resnet20", 8), ("resnet2b", 32)] {
+            let network = trained(find(id).unwrap(), Kind::Float);
+            let half = network.half().unwrap();
+            let kinds = |name: &str| {
+                let of = |p: &&Parameter| p.name.starts_with(name);
+                half.parameters.iter().find(of).map(|parameter| parameter.tensor.kind())
+            };
+            let inner = half.parameters[2].tensor.kind();
+            assert_eq!((half.parameters[0].tensor.kind(), inner), (Kind::Float, Kind::BFloat16));
+            let last = half.parameters.last().unwrap();
+            assert_eq!(kinds(&last.name), Some(Kind::Float), "{id}");
+            let [logits, gradient] = answers(&network, [2, 3, side, side], Kind::Float);
+            let [near, _] = answers(&half, [2, 3, side, side], Kind::Float);
+            let apart = ((&near - &logits).abs().max() / logits.abs().max()).double_value(&[]);
+            assert!(apart > 1e-6 && apart < 0.05, "{id}: {apart}");
+            assert_eq!((near.kind(), gradient.kind()), (Kind::Float, Kind::Float), "{id}");
+        }
+    }
+
+    /// Would catch weights that are trained in bf16: they and their gradients stay f32, and the
+    /// gradients are those of f32 up to bf16's rounding.
+    #[test]
+    fn training_in_bf16_keeps_its_weights_in_f32() {
+        let gradients = |network: &Network| -> Vec<Tensor> {
+            network.set_trainable(Trainable::Yes).unwrap();
+            let images =
+                (Tensor::arange(4 * 3 * 32 * 32, (Kind::Float, Device::Cpu)) * 0.739).sin();
+            let images = images.view([4, 3, 32, 32]);
+            let labels = Tensor::from_slice(&[1_i64, 5, 0, 9]);
+            let logits = network.forward(&images, Mode::Train).unwrap();
+            logits.cross_entropy_for_logits(&labels).backward();
+            network.trainable().map(|parameter| parameter.tensor.grad()).collect()
+        };
+        for id in ["resnet20", "resilience-cnn"] {
+            let network = find(id).unwrap().build(1, Kind::Float).unwrap();
+            let half = find(id).unwrap().build(1, Kind::Float).unwrap().with_inner_bf16();
+            for (one, other) in gradients(&network).iter().zip(gradients(&half)) {
+                assert_eq!(other.kind(), Kind::Float);
+                let same = (one * &other).sum(Kind::Double).double_value(&[]);
+                let lengths = one.norm().double_value(&[]) * other.norm().double_value(&[]);
+                // Over so few images batch norm passes rounding on enlarged.
+                assert!(same > 0.8 * lengths, "{id}: {same} {lengths}");
+            }
+        }
     }
 }

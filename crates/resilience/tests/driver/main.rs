@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails right there")]
 
 mod failing;
+mod forecast;
 mod models;
 mod noisy;
 mod outcomes;
@@ -26,6 +27,7 @@ use resilience_core::record::{
 };
 use resilience_core::store::RunStore;
 use resilience_core::threat::Norm;
+use resilience_core::view::View;
 use serde_json::json;
 
 /// An attack on the first `n` images.
@@ -70,6 +72,7 @@ fn stages(n: u64, eps: f64) -> Vec<Stage> {
         stage("fab-t", few, 1.5, Scope::Survivors, n),
         stage("noise-uniform", json!({"restarts": 3}), 4.0, Scope::Survivors, n),
         stage("square", json!({"queries": 10}), 4.0, Scope::Survivors, n),
+        stage("apgd-ce", json!({"steps": 6}), 4.5, Scope::Closest, n),
         l2,
     ]
 }
@@ -88,8 +91,12 @@ fn plan(images: &Images, stages: Vec<Stage>, passes: u32) -> Plan {
             std: [1.0; 3],
             input_noise: 0.0,
             passes,
+            view: View::Folded,
+            chunk: 16,
             forward_seconds: 0.0,
             backward_seconds: 0.0,
+            reference_forward_seconds: 0.0,
+            reference_backward_seconds: 0.0,
         }],
         headline: Some(stages[0].threat.clone()),
         stages,

@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 
 use resilience::EngineError;
 use resilience::batch::Batch;
-use resilience::evaluate::{self, GALLERY};
+use resilience::evaluate::{self, CLOSEST, GALLERY};
 use resilience::geometry;
 use resilience::loss;
 use resilience::model::{Classifier, Differentiable, Model, Pass};
 use resilience_core::dataset::{Images, Split, shapes10};
 use resilience_core::event::Event;
 use resilience_core::plan::{Plan, Stage};
-use resilience_core::record::{LabelSource, Scope};
+use resilience_core::record::{AttackOutcome, LabelSource, Scope};
 use resilience_core::threat::Norm;
 use serde_json::json;
 use tch::{Device, Kind, Tensor};
@@ -32,15 +32,60 @@ fn expected(plan: &Plan, found: &Found, number: usize) -> Vec<u64> {
             broken.extend(attacked.outcomes.iter().filter(|o| o.right <= 0.0).map(|o| o.index));
         }
     }
+    if stage.scope == Scope::Closest {
+        let earlier = plan.stages[..number].iter().zip(&found.attacks);
+        let within = earlier.filter(|(earlier, _)| {
+            earlier.threat.norm == stage.threat.norm && eps(earlier) <= eps(stage) && !earlier.curve
+        });
+        let outcomes: Vec<&AttackOutcome> =
+            within.flat_map(|(_, attacked)| &attacked.outcomes).collect();
+        return closest(plan, stage, &broken, &outcomes, found, &found.attacks[number]);
+    }
     let first = found.clean.iter().filter(|clean| clean.index < stage.n);
     first
         .filter(|clean| match stage.scope {
             Scope::All => true,
             Scope::Correct => clean.right > 0.0,
-            Scope::Survivors => clean.right > 0.0 && !broken.contains(&clean.index),
+            _ => clean.right > 0.0 && !broken.contains(&clean.index),
         })
         .map(|clean| clean.index)
         .collect()
+}
+
+/// The survivors that came closest: of each block groups of sixteen, the smallest margins first, as
+/// far as the first group in which nothing fell.
+fn closest(
+    plan: &Plan,
+    stage: &Stage,
+    broken: &BTreeSet<u64>,
+    earlier: &[&AttackOutcome],
+    found: &Found,
+    attacked: &Attacked,
+) -> Vec<u64> {
+    let margin = |index: u64| {
+        let own = earlier.iter().filter(|outcome| outcome.index == index);
+        own.map(|outcome| outcome.margin).fold(f64::INFINITY, f64::min)
+    };
+    let fell = |index: &u64| {
+        attacked.outcomes.iter().any(|outcome| outcome.index == *index && outcome.right <= 0.0)
+    };
+    let mut expected = Vec::new();
+    for block in found.clean.chunks(plan.block as usize) {
+        let mut left: Vec<u64> = block
+            .iter()
+            .filter(|c| c.index < stage.n && c.right > 0.0 && !broken.contains(&c.index))
+            .map(|clean| clean.index)
+            .collect();
+        left.sort_by(|a, b| margin(*a).total_cmp(&margin(*b)));
+        for group in left.chunks(CLOSEST) {
+            expected.extend(group);
+            if !group.iter().any(fell) {
+                break;
+            }
+        }
+    }
+    expected.sort_unstable();
+    expected
 }
 
 /// Fails unless what a stage recorded makes sense by itself and to the reference.

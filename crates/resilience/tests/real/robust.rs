@@ -14,6 +14,7 @@ use resilience_core::plan::{Keep, Kind, ModelPlan, Plan, Shard, Stage, ThreatPla
 use resilience_core::record::{LabelSource, Machine, ModelRecord, Provenance, Scope, Tool};
 use resilience_core::store::RunStore;
 use resilience_core::threat::Norm;
+use resilience_core::view::View;
 
 use crate::{common, known, load};
 
@@ -21,11 +22,12 @@ use crate::{common, known, load};
 fn survivors(manifest: &str, suite: &str, eps: &str, n: usize) -> Option<BTreeSet<u64>> {
     let data = common::shared("cifar10")?;
     let (native, manifest, sha256) = known(manifest)?;
-    let search = Box::new(native.folded().unwrap());
-    let model =
-        Model { name: manifest.name.clone(), reference: Box::new(native), search: Some(search) };
+    let mut model = Model::plain(&manifest.name, Box::new(native));
+    // As the command does where it can.
+    let view =
+        [View::Compiled, View::Folded].into_iter().find(|&view| model.look_at(view).is_ok())?;
     let images = load(data.to_str().unwrap(), Split::Test, n);
-    let plan = plan(&manifest, &sha256, suite, eps, &images);
+    let plan = plan(&manifest, &sha256, suite, eps, (&images, view));
     let record = record(&manifest, &sha256, &images);
     let dir = tempfile::tempdir().unwrap();
     let mut store = RunStore::create(dir.path(), &provenance(), &plan).unwrap();
@@ -43,7 +45,13 @@ fn survivors(manifest: &str, suite: &str, eps: &str, n: usize) -> Option<BTreeSe
     Some(robust)
 }
 
-fn plan(manifest: &Manifest, sha256: &str, suite: &str, eps: &str, images: &Images) -> Plan {
+fn plan(
+    manifest: &Manifest,
+    sha256: &str,
+    suite: &str,
+    eps: &str,
+    (images, view): (&Images, View),
+) -> Plan {
     let suite = resilience_core::suite::find(suite).unwrap();
     let threat = ThreatPlan { norm: Norm::Linf, eps: eps.to_owned() };
     let stages = suite.attacks.iter().map(|entry| {
@@ -72,8 +80,12 @@ fn plan(manifest: &Manifest, sha256: &str, suite: &str, eps: &str, images: &Imag
             std: manifest.std,
             input_noise: 0.0,
             passes: 1,
+            view,
+            chunk: 64,
             forward_seconds: 0.0,
             backward_seconds: 0.0,
+            reference_forward_seconds: 0.0,
+            reference_backward_seconds: 0.0,
         }],
         stages: stages.collect(),
         headline: Some(threat.clone()),

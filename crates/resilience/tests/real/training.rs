@@ -4,7 +4,7 @@ use std::path::Path;
 
 use resilience::augment::{Augmentation, Interpolation};
 use resilience::model::Native;
-use resilience::train::{self, Checkpoint, Plan};
+use resilience::train::{self, Checkpoint, Inner, Plan};
 use resilience::{EngineError, recipe};
 use resilience_core::context::{Context, Stopped};
 use resilience_core::dataset::{Images, Split};
@@ -27,6 +27,7 @@ fn plan(recipe: &str, epochs: u32) -> Plan {
             rotation: 15.0,
             interpolation: Interpolation::Nearest,
         },
+        inner: Inner::F32,
         checkpoint: None,
     }
 }

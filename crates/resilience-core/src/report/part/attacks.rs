@@ -86,6 +86,9 @@ fn row(stage: &StageSummary) -> Row {
     if stage.scope == Scope::All {
         about.push("on all images".to_owned());
     }
+    if stage.scope == Scope::Closest {
+        about.push("those that came closest, at the model itself".to_owned());
+    }
     if stage.labels == LabelSource::Predicted {
         about.push(words::labels(stage.labels).to_owned());
     }

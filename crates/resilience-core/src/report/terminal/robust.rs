@@ -2,6 +2,7 @@
 
 use super::{figure, fitted, framed, printable};
 use crate::record::LabelSource;
+use crate::record::Scope;
 use crate::report::view::{View, attack_names, claim, judged};
 use crate::report::words;
 use crate::summary::{EvaluationSummary, StageSummary};
@@ -92,7 +93,11 @@ fn after(at: &EvaluationSummary) -> String {
 
 /// An attack's name, with whatever tells it from another of the same name.
 fn told_apart(at: &EvaluationSummary, stage: &StageSummary) -> String {
-    let mut twins = at.attacks.iter().filter(|twin| twin.id == stage.id && *twin != stage);
+    if stage.scope == Scope::Closest {
+        return format!("{} on the closest", words::attack(&stage.id));
+    }
+    let alike = |twin: &&StageSummary| twin.id == stage.id && twin.scope != Scope::Closest;
+    let mut twins = at.attacks.iter().filter(alike).filter(|twin| *twin != stage);
     let Some(twin) = twins.next() else { return words::attack(&stage.id) };
     if twin.settings == stage.settings {
         return format!("{} ({})", words::attack(&stage.id), words::labels(stage.labels));

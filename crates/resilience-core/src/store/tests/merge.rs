@@ -207,6 +207,8 @@ fn shards_of_other_runs_are_refused_by_what_differs() {
     let shards = Shards::with(2, |mut plan| {
         plan.models[0].forward_seconds = plan.shard.index as f64;
         plan.models[1].backward_seconds = plan.shard.index as f64;
+        plan.models[0].reference_forward_seconds = plan.shard.index as f64;
+        plan.models[1].reference_backward_seconds = plan.shard.index as f64;
         plan
     });
     shards.merge(&shards.dirs).unwrap();

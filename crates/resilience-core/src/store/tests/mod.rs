@@ -236,8 +236,8 @@ fn a_run_of_schema_1_is_refused_with_a_remedy_and_can_be_replaced() {
     old.pragma_update(None, "user_version", 1).unwrap();
     drop(old);
     let error = RunStore::open(dir.path()).unwrap_err();
-    assert!(matches!(error, StoreError::Version { expected: 2, found: 1, .. }), "{error}");
-    for word in ["schema 1", "schema 2", "version of resilience that wrote it"] {
+    assert!(matches!(error, StoreError::Version { expected: 3, found: 1, .. }), "{error}");
+    for word in ["schema 1", "schema 3", "version of resilience that wrote it"] {
         assert!(error.to_string().contains(word), "{error}");
     }
     RunStore::replace(dir.path(), &testdata::provenance(), &sample(5).plan()).unwrap();

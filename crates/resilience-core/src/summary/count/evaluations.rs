@@ -110,7 +110,7 @@ fn evaluate(
 fn stage(attacked: &Attacked, clean: &[CleanOutcome], standing: &mut Standing<'_>) -> StageSummary {
     let (record, n) = (&attacked.record, clean.len() as u64);
     let faced = standing.face(&attacked.outcomes);
-    let by_itself = record.finished && record.scope != Scope::Survivors;
+    let by_itself = record.finished && matches!(record.scope, Scope::All | Scope::Correct);
     StageSummary {
         stage: record.stage,
         id: record.id.clone(),
@@ -153,7 +153,10 @@ fn check_tried(
     if found.record.passes != 1 {
         return Ok(());
     }
-    for attacked in stages.iter().filter(|attacked| attacked.record.finished) {
+    // Those that came closest are as many as it took.
+    let complete =
+        |attacked: &&&Attacked| attacked.record.finished && attacked.record.scope != Scope::Closest;
+    for attacked in stages.iter().filter(complete) {
         let tried =
             |index: u64| attacked.outcomes.binary_search_by_key(&index, |o| o.index).is_ok();
         let mut standing = clean.iter().zip(&evaluated.standing).filter(|(_, stands)| **stands);

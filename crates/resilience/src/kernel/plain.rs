@@ -1,0 +1,262 @@
+//! The operations that are no convolutions.
+
+use std::arch::x86_64::{_mm256_add_ps, _mm256_mul_ps, _mm256_set1_ps, _mm256_setzero_ps};
+
+use super::buffer::Aligned;
+use super::epilogue::Epilogue;
+use super::gemm::Panels;
+use super::map::Map;
+use super::program::Scale;
+use super::simd::{LANES, larger, load, store, where_set};
+
+/// Pixels row by row into a map with its margin, normalised where `scale` says how.
+pub fn spread(map: &Map, pixels: &[f32], to: &mut [f32], scale: Option<&Scale>) {
+    let row = map.width * map.channels;
+    for (number, pixels) in pixels.chunks_exact(row).enumerate() {
+        let start = number / map.height * map.size() + map.at(number % map.height, 0);
+        let to = &mut to[start..start + row];
+        let Some(scale) = scale else {
+            to.copy_from_slice(pixels);
+            continue;
+        };
+        for (((to, pixel), mean), std) in to.iter_mut().zip(pixels).zip(&scale.mean).zip(&scale.std)
+        {
+            *to = (pixel - mean) / std;
+        }
+    }
+}
+
+/// Every row of numbers divided by the same ones.
+pub fn divide(numbers: &mut [f32], row: &[f32]) {
+    for numbers in numbers.chunks_exact_mut(row.len().max(1)) {
+        for (number, by) in numbers.iter_mut().zip(row) {
+            *number /= by;
+        }
+    }
+}
+
+/// Pixels row by row out of a map with its margin.
+pub fn gather(map: &Map, from: &[f32], pixels: &mut [f32]) {
+    let row = map.width * map.channels;
+    for (number, pixels) in pixels.chunks_exact_mut(row).enumerate() {
+        let start = number / map.height * map.size() + map.at(number % map.height, 0);
+        pixels.copy_from_slice(&from[start..start + row]);
+    }
+}
+
+/// A fully connected layer.
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+pub fn features(
+    weights: &Panels,
+    images: usize,
+    from: &[f32],
+    epilogue: &mut Epilogue,
+    products: &mut Aligned,
+) {
+    let columns = weights.columns();
+    products.reserve(images * columns);
+    weights.multiply(images, from, weights.rows(), products);
+    for image in 0..images {
+        for channel in (0..columns).step_by(LANES) {
+            let value = load(&products[image * columns + channel..]);
+            epilogue.put(image, (0, 0), channel, [value]);
+        }
+    }
+}
+
+/// Every second pixel, with `before` zero channels in front of its own.
+pub fn subsample(
+    images: usize,
+    (map, from): (&Map, &[f32]),
+    before: usize,
+    (to_map, to): (&Map, &mut [f32]),
+) {
+    for_each_pixel(images, to_map, |image, y, x| {
+        let start = image * map.size() + map.at(2 * y, 2 * x);
+        let out = &mut to[image * to_map.size() + to_map.at(y, x)..][..to_map.channels];
+        let known = map.channels.min(out.len() - before);
+        out.fill(0.0);
+        out[before..before + known].copy_from_slice(&from[start..start + known]);
+    });
+}
+
+/// The gradient of [`subsample`], added.
+pub fn subsample_back(
+    images: usize,
+    (map, from): (&Map, &[f32]),
+    before: usize,
+    (to_map, sums): (&Map, &mut [f32]),
+) {
+    for_each_pixel(images, map, |image, y, x| {
+        let start = image * map.size() + map.at(y, x) + before;
+        let known = to_map.channels.min(map.channels - before);
+        let sums = &mut sums[image * to_map.size() + to_map.at(2 * y, 2 * x)..][..known];
+        for (sum, value) in sums.iter_mut().zip(&from[start..start + known]) {
+            *sum += value;
+        }
+    });
+}
+
+/// The largest of 2 x 2 pixels; of equal ones the first, and what is not a number before all that
+/// are. What was chosen is written down, where there is a place for it.
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+pub fn max_pool(
+    images: usize,
+    (map, from): (&Map, &[f32]),
+    epilogue: &mut Epilogue,
+    choices: &mut [[u8; 2]],
+) {
+    let to = epilogue.map;
+    for image in 0..images {
+        for (y, x) in (0..to.height).flat_map(|y| (0..to.width).map(move |x| (y, x))) {
+            let start = image * map.size() + map.at(2 * y, 2 * x);
+            for channel in (0..to.channels).step_by(LANES) {
+                let pixel = |down, along| {
+                    load(&from[start + down * map.row() + along * map.channels + channel..])
+                };
+                let mut best = pixel(0, 0);
+                let mut chosen = [0_u8; 2];
+                for (number, other) in [(1, pixel(0, 1)), (2, pixel(1, 0)), (3, pixel(1, 1))] {
+                    let above;
+                    (best, above) = larger(best, other);
+                    for (bit, chosen) in chosen.iter_mut().enumerate() {
+                        let set = if number >> bit & 1 == 1 { above } else { 0 };
+                        *chosen = *chosen & !above | set;
+                    }
+                }
+                let place = image * to.mask() + to.mask_at(y, x) + channel / LANES;
+                if let Some(choice) = choices.get_mut(place) {
+                    *choice = chosen;
+                }
+                epilogue.put(image, (y, x), channel, [best]);
+            }
+        }
+    }
+}
+
+/// The gradient of [`max_pool`] and its ReLU, added: `masks` says which results were above zero,
+/// then which pixel they came from.
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+pub fn max_pool_back(
+    images: usize,
+    (map, from): (&Map, &[f32]),
+    (masks, choices): (&[u8], &[[u8; 2]]),
+    (to, sums): (&Map, &mut [f32]),
+) {
+    for image in 0..images {
+        for (y, x) in (0..map.height).flat_map(|y| (0..map.width).map(move |x| (y, x))) {
+            let start = image * map.size() + map.at(y, x);
+            let corner = image * to.size() + to.at(2 * y, 2 * x);
+            for channel in (0..map.channels).step_by(LANES) {
+                let place = image * map.mask() + map.mask_at(y, x) + channel / LANES;
+                let (above, [low, high]) = (masks[place], choices[place]);
+                let value = load(&from[start + channel..]);
+                for (down, along) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
+                    let right = if along == 1 { low } else { !low };
+                    let below = if down == 1 { high } else { !high };
+                    let pixel = corner + down * to.row() + along * to.channels + channel;
+                    let part = where_set(above & right & below, value);
+                    let sum = _mm256_add_ps(load(&sums[pixel..]), part);
+                    store(&mut sums[pixel..], sum);
+                }
+            }
+        }
+    }
+}
+
+/// The mean over all pixels.
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+pub fn average(images: usize, (map, from): (&Map, &[f32]), to: &mut [f32]) {
+    let share = _mm256_set1_ps(1.0 / map.pixel_count() as f32);
+    for image in 0..images {
+        for channel in (0..map.channels).step_by(LANES) {
+            let mut sum = _mm256_setzero_ps();
+            for (y, x) in (0..map.height).flat_map(|y| (0..map.width).map(move |x| (y, x))) {
+                let place = image * map.size() + map.at(y, x) + channel;
+                sum = _mm256_add_ps(sum, load(&from[place..]));
+            }
+            store(&mut to[image * map.channels + channel..], _mm256_mul_ps(sum, share));
+        }
+    }
+}
+
+/// The gradient of [`average`].
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+pub fn average_back(images: usize, from: &[f32], epilogue: &mut Epilogue) {
+    let to = epilogue.map;
+    let share = _mm256_set1_ps(1.0 / to.pixel_count() as f32);
+    for image in 0..images {
+        for channel in (0..to.channels).step_by(LANES) {
+            let value = load(&from[image * to.channels + channel..]);
+            let value = _mm256_mul_ps(value, share);
+            for (y, x) in (0..to.height).flat_map(|y| (0..to.width).map(move |x| (y, x))) {
+                epilogue.put(image, (y, x), channel, [value]);
+            }
+        }
+    }
+}
+
+/// The pixels one after the other.
+pub fn flatten(images: usize, (map, from): (&Map, &[f32]), to: &mut [f32]) {
+    let numbers = images * map.pixel_count() * map.channels;
+    gather(map, from, &mut to[..numbers]);
+}
+
+/// The gradient of [`flatten`].
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+pub fn flatten_back(images: usize, from: &[f32], epilogue: &mut Epilogue) {
+    let to = epilogue.map;
+    for image in 0..images {
+        for (y, x) in (0..to.height).flat_map(|y| (0..to.width).map(move |x| (y, x))) {
+            let pixel = (image * to.pixel_count() + y * to.width + x) * to.channels;
+            for channel in (0..to.channels).step_by(LANES) {
+                epilogue.put(image, (y, x), channel, [load(&from[pixel + channel..])]);
+            }
+        }
+    }
+}
+
+/// What is there already, as the beginning of a sum.
+pub fn begin_sum(images: usize, epilogue: &mut Epilogue) {
+    let to = &mut epilogue.to[..images * epilogue.map.size()];
+    match epilogue.add {
+        Some(add) => to.copy_from_slice(&add[..to.len()]),
+        None => to.fill(0.0),
+    }
+}
+
+/// Lays the mask of a ReLU over a sum that is complete.
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+pub fn lay_mask(images: usize, epilogue: &mut Epilogue) {
+    epilogue.add = None;
+    if matches!(epilogue.relu, super::epilogue::Relu::No) {
+        return;
+    }
+    let map = epilogue.map;
+    for image in 0..images {
+        for (y, x) in (0..map.height).flat_map(|y| (0..map.width).map(move |x| (y, x))) {
+            for channel in (0..map.channels).step_by(LANES) {
+                let place = image * map.size() + map.at(y, x) + channel;
+                let value = load(&epilogue.to[place..]);
+                epilogue.put(image, (y, x), channel, [value]);
+            }
+        }
+    }
+}
+
+fn for_each_pixel(images: usize, map: &Map, mut each: impl FnMut(usize, usize, usize)) {
+    for image in 0..images {
+        for y in 0..map.height {
+            for x in 0..map.width {
+                each(image, y, x);
+            }
+        }
+    }
+}

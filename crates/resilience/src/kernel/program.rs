@@ -1,0 +1,335 @@
+//! A network as a list of operations on slots, put together layer by layer, and its plan for memory.
+
+use super::gemm::Panels;
+use super::map::Map;
+use super::patches::Patches;
+use super::simd::LANES;
+use super::winograd::Winograd;
+use crate::layer::Window;
+
+/// The values of one operation's result.
+#[derive(Clone, Copy, Debug)]
+pub struct Slot {
+    /// How they lie in memory.
+    pub map: Map,
+    /// Whether they come of a ReLU, of which a mask is kept.
+    pub relu: bool,
+}
+
+/// An operation: it reads one slot, and another where it adds one, and writes a new slot.
+#[derive(Debug)]
+pub struct Step {
+    /// What it reads.
+    pub from: usize,
+    /// What is added to its result.
+    pub add: Option<usize>,
+    /// What it writes.
+    pub to: usize,
+    /// What it does.
+    pub operation: Operation,
+}
+
+/// What is computed. Numbers for each channel are filled up to whole vectors.
+#[derive(Debug)]
+pub enum Operation {
+    /// A 3x3 convolution with stride 1.
+    Winograd {
+        /// Of the values.
+        forward: Winograd,
+        /// Of the gradient: a convolution with the kernels turned over.
+        backward: Winograd,
+        /// Added to every pixel.
+        bias: Vec<f32>,
+    },
+    /// Any other convolution.
+    Patches {
+        /// In both directions.
+        kernels: Patches,
+        /// Added to every pixel.
+        bias: Vec<f32>,
+    },
+    /// A fully connected layer.
+    Linear {
+        /// `[in, out]`
+        forward: Panels,
+        /// `[out, in]`
+        backward: Panels,
+        /// Added to the features.
+        bias: Vec<f32>,
+    },
+    /// Every second pixel, with this many zero channels before the input's.
+    Subsample(usize),
+    /// The largest of 2 x 2 pixels.
+    MaxPool,
+    /// The mean over all pixels.
+    Average,
+    /// The pixels without their margin.
+    Flatten,
+}
+
+/// What a gradient is computed from, in reverse order of the steps.
+#[derive(Debug)]
+pub struct Back {
+    /// The step that is gone back through.
+    pub step: usize,
+    /// The gradient of what it wrote.
+    pub from: usize,
+    /// A gradient that is there already and is added.
+    pub add: Option<usize>,
+    /// The gradient of what it read, or a part of it.
+    pub to: usize,
+    /// Whether ReLU's mask is laid over it, because nothing will be added any more.
+    pub mask: bool,
+}
+
+/// A network's operations in order, and where in memory their slots and gradients lie.
+#[derive(Debug, Default)]
+pub struct Program {
+    /// The results, the pixels first.
+    pub slots: Vec<Slot>,
+    /// The operations.
+    pub steps: Vec<Step>,
+    /// What is done to the pixels first.
+    pub scale: Option<Scale>,
+    top: usize,
+}
+
+/// `(x - mean) / std`, with the numbers of each pixel's channels repeated for a row of pixels.
+#[derive(Debug)]
+pub struct Scale {
+    /// Subtracted.
+    pub mean: Vec<f32>,
+    /// Divides.
+    pub std: Vec<f32>,
+}
+
+/// A convolution's or a fully connected layer's weights in the order of a state dict.
+pub struct Weights<'a> {
+    /// `[out, in, size, size]` or `[out, in]`, flat.
+    pub numbers: &'a [f32],
+    /// Features or channels in, and out.
+    pub channels: [usize; 2],
+    /// `[out]`
+    pub bias: &'a [f32],
+}
+
+impl Program {
+    /// A program that takes pixels of this shape: channels, height, width.
+    #[must_use]
+    pub fn new([channels, height, width]: [usize; 3]) -> Self {
+        let pixels = Slot { map: Map::pixels(channels, height, width), relu: false };
+        Self { slots: vec![pixels], steps: Vec::new(), scale: None, top: 0 }
+    }
+
+    /// The same for pixels that are not normalised yet: with a mean and a standard deviation for each
+    /// channel.
+    #[must_use]
+    pub fn normalising(self, mean: &[f32], std: &[f32]) -> Self {
+        let width = self.slots[0].map.width;
+        Self { scale: Some(Scale { mean: mean.repeat(width), std: std.repeat(width) }), ..self }
+    }
+
+    /// The newest slot, which the next layer reads.
+    #[must_use]
+    pub const fn top(&self) -> usize {
+        self.top
+    }
+
+    /// A convolution of a slot; `add` is added to it. None where the window needs a wider margin than
+    /// slots have or does not fit into the image, and where the channels are not those of the slot or
+    /// the result does not lie as `add` does.
+    pub fn convolution(
+        &mut self,
+        from: usize,
+        weights: &Weights,
+        window: Window,
+        add: Option<usize>,
+    ) -> Option<usize> {
+        let Window { size, stride, padding } = window;
+        let map = self.image(from)?;
+        let [inputs, outputs] = weights.channels;
+        let room = map.height.min(map.width) as i64 + 2 * padding;
+        let possible = (0..=1).contains(&padding) && (1..=room).contains(&size) && stride > 0;
+        if !possible || !(inputs == map.channels || whole(inputs) == map.channels) {
+            return None;
+        }
+        let shrunk = |side: usize| ((side as i64 + 2 * padding - size) / stride + 1) as usize;
+        let to = Map::image(outputs, shrunk(map.height), shrunk(map.width));
+        if add.is_some_and(|add| self.slots[add].map != to) {
+            return None;
+        }
+        let side = size as usize;
+        let at = |output: usize, input: usize, y: usize, x: usize| {
+            weights.numbers[((output * inputs + input) * side + y) * side + x]
+        };
+        let bias = filled(weights.bias);
+        let vectors = map.channels.is_multiple_of(LANES);
+        let operation = if (size, stride, padding) == (3, 1, 1) && vectors {
+            let turned = |output, input, y, x| at(input, output, 2 - y, 2 - x);
+            Operation::Winograd {
+                forward: Winograd::new(inputs, outputs, at),
+                backward: Winograd::new(outputs, inputs, turned),
+                bias,
+            }
+        } else {
+            let kernels = Patches::new(window, weights.channels, map.channels, at);
+            Operation::Patches { kernels, bias }
+        };
+        Some(self.push(from, add, Slot { map: to, relu: false }, operation))
+    }
+
+    /// A fully connected layer. None where it does not read features, or another number of them.
+    pub fn linear(&mut self, weights: &Weights) -> Option<usize> {
+        let from = self.slots[self.top].map;
+        if from.has_margin() {
+            return None;
+        }
+        let [inputs, outputs] = weights.channels;
+        let image = self.image_behind_features();
+        let pixels = image.map_or(1, |map| map.pixel_count());
+        if !inputs.is_multiple_of(pixels) || whole(inputs / pixels) * pixels != from.channels {
+            return None;
+        }
+        // A state dict counts channel by channel, memory pixel by pixel.
+        let place = |feature: usize| match image {
+            Some(map) => {
+                let (pixel, channel) = (feature / map.channels, feature % map.channels);
+                channel * map.pixel_count() + pixel
+            }
+            None => feature,
+        };
+        let at = |feature: usize, output: usize| {
+            let input = place(feature);
+            if input < inputs && output < outputs {
+                weights.numbers[output * inputs + input]
+            } else {
+                0.0
+            }
+        };
+        let operation = Operation::Linear {
+            forward: Panels::pack(from.channels, outputs, at),
+            backward: Panels::pack(whole(outputs), from.channels, |o, i| at(i, o)),
+            bias: filled(weights.bias),
+        };
+        let slot = Slot { map: Map::features(outputs), relu: false };
+        Some(self.push(self.top, None, slot, operation))
+    }
+
+    /// ReLU of the newest slot. None where it is not the result of weights.
+    pub fn relu(&mut self) -> Option<()> {
+        let weighted = |step: &&Step| {
+            use Operation::{Linear, Patches, Winograd};
+            matches!(step.operation, Winograd { .. } | Patches { .. } | Linear { .. })
+        };
+        self.steps.last().filter(weighted)?;
+        self.slots[self.top].relu = true;
+        Some(())
+    }
+
+    /// Every second pixel of a slot, with zero channels around its own. None where those before leave
+    /// no place.
+    pub fn subsample(&mut self, from: usize, before: usize, channels: usize) -> Option<usize> {
+        let map = self.image(from)?;
+        if before > channels {
+            return None;
+        }
+        let to = Map::image(channels, map.height.div_ceil(2), map.width.div_ceil(2));
+        Some(self.push(from, None, Slot { map: to, relu: false }, Operation::Subsample(before)))
+    }
+
+    /// ReLU and 2x2 max pooling. None where there are not two pixels on a side.
+    pub fn relu_max_pool(&mut self) -> Option<usize> {
+        let map = self.vectors(self.top).filter(|map| map.height.min(map.width) > 1)?;
+        let to = Map::image(map.channels, map.height / 2, map.width / 2);
+        Some(self.push(self.top, None, Slot { map: to, relu: true }, Operation::MaxPool))
+    }
+
+    /// The mean over all pixels.
+    pub fn average(&mut self) -> Option<usize> {
+        let to = Map::features(self.vectors(self.top)?.channels);
+        Some(self.push(self.top, None, Slot { map: to, relu: false }, Operation::Average))
+    }
+
+    /// The pixels as features.
+    pub fn flatten(&mut self) -> Option<usize> {
+        let map = self.vectors(self.top)?;
+        let to = Map::features(map.channels * map.pixel_count());
+        Some(self.push(self.top, None, Slot { map: to, relu: false }, Operation::Flatten))
+    }
+
+    /// How a slot's pixels lie. None where it has features.
+    fn image(&self, slot: usize) -> Option<Map> {
+        Some(self.slots[slot].map).filter(Map::has_margin)
+    }
+
+    /// The same, and None where its channels are not whole vectors: those of the input.
+    fn vectors(&self, slot: usize) -> Option<Map> {
+        self.image(slot).filter(|map| map.channels.is_multiple_of(LANES))
+    }
+
+    /// The image that the newest slot is the flat form of.
+    fn image_behind_features(&self) -> Option<Map> {
+        let step = self.steps.last()?;
+        matches!(step.operation, Operation::Flatten).then(|| self.slots[step.from].map)
+    }
+
+    fn push(&mut self, from: usize, add: Option<usize>, slot: Slot, operation: Operation) -> usize {
+        self.slots.push(slot);
+        self.top = self.slots.len() - 1;
+        self.steps.push(Step { from, add, to: self.top, operation });
+        self.top
+    }
+
+    /// The way back: the gradients in the order in which they are computed, and the slot that each
+    /// belongs to. The first is that of the newest slot. None where a slot's gradient would need a
+    /// mask of its own that no step lays over it, and where the newest slot is not features in the
+    /// order in which logits are read.
+    #[must_use]
+    pub fn way_back(&self) -> Option<(Vec<Back>, Vec<usize>)> {
+        let top = self.slots[self.top];
+        if top.relu || top.map.has_margin() || self.image_behind_features().is_some() {
+            return None;
+        }
+        let mut readers = vec![0_usize; self.slots.len()];
+        for step in &self.steps {
+            readers[step.from] += 1;
+            if let Some(add) = step.add {
+                readers[add] += 1;
+            }
+        }
+        let mut owners = vec![self.top];
+        let mut known: Vec<Option<usize>> = vec![None; self.slots.len()];
+        known[self.top] = Some(0);
+        let mut way = Vec::with_capacity(self.steps.len());
+        for (number, step) in self.steps.iter().enumerate().rev() {
+            let from = known[step.to]?;
+            if let Some(added) = step.add {
+                readers[added] -= 1;
+                let alone = readers[added] == 0 && self.slots[added].relu;
+                if known[added].is_some() || alone {
+                    return None;
+                }
+                known[added] = Some(from);
+            }
+            readers[step.from] -= 1;
+            owners.push(step.from);
+            let to = owners.len() - 1;
+            let mask = readers[step.from] == 0 && self.slots[step.from].relu;
+            way.push(Back { step: number, from, add: known[step.from], to, mask });
+            known[step.from] = Some(to);
+        }
+        Some((way, owners))
+    }
+}
+
+/// Channels or features, filled up to whole vectors.
+const fn whole(number: usize) -> usize {
+    number.next_multiple_of(LANES)
+}
+
+/// Filled up with zeros to whole vectors.
+fn filled(numbers: &[f32]) -> Vec<f32> {
+    let mut filled = numbers.to_vec();
+    filled.resize(whole(numbers.len()), 0.0);
+    filled
+}
