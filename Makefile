@@ -15,10 +15,11 @@ CARGO_FLAGS = --workspace --locked
 # make reproduce BASELINES="a.toml b.toml" ARGS="--epochs 1"
 BASELINES ?=
 ARGS ?=
-# make bench RESILIENCE_DATA=DIR MODEL=resnet32.toml WEIGHTS=resnet32.pt ARGS="--threads 2"
-# MODEL and WEIGHTS name the same ResNet-32, as a manifest for us and as a checkpoint for PyTorch;
-# scripts/bench.sh looks for one by itself. More options: python3 benches/peers/run.py speed -h.
-export MODEL WEIGHTS
+# make bench RESILIENCE_DATA=DIR AUTOATTACK=CLONE ROUNDS=3 ARGS="--only passes --only suites"
+# AUTOATTACK is a checkout of fra31/auto-attack; without it suites of attacks are left out. MODEL and
+# WEIGHTS name the same ResNet-32 for FGSM, as a manifest for us and as a checkpoint for PyTorch;
+# scripts/bench.sh looks for models by itself. More options: python3 benches/peers/run.py speed -h.
+export MODEL WEIGHTS AUTOATTACK
 ROUNDS ?= 5
 
 .PHONY: help libtorch build reproduce test test-full lint doc bench clean

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Runs benches/peers/run.py: our binary against PyTorch, on CIFAR-10 in $RESILIENCE_DATA. The peer's
-# Python is $PEER_PYTHON, else a virtual environment in the cache folder, made the first time. That
-# is large, because PyPI's torch for Linux cannot be imported without its CUDA libraries.
+# Runs benches/peers/run.py: our binary against PyTorch, on CIFAR-10 in $RESILIENCE_DATA, and beside
+# the checkout of fra31/auto-attack in $AUTOATTACK where that is set. The peer's Python is
+# $PEER_PYTHON, else a virtual environment in the cache folder, made the first time. That is large,
+# because PyPI's torch for Linux cannot be imported without its CUDA libraries.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 me=bench
@@ -11,7 +12,8 @@ me=bench
 data=${RESILIENCE_DATA:-}
 [ -n "$data" ] || fail "set RESILIENCE_DATA to the folder of CIFAR-10's binary version"
 # Where `resilience` looks too: $RESILIENCE_MODELS, else the folder `models` beside the data.
-weights=${WEIGHTS:-${RESILIENCE_MODELS:-$data/../models}/resnet32_standard.pt}
+models=${RESILIENCE_MODELS:-$data/../models}
+weights=${WEIGHTS:-$models/resnet32_standard.pt}
 [ ! -d "$data/cifar-10-batches-bin" ] || data=$data/cifar-10-batches-bin
 [ -f "$data/data_batch_1.bin" ] ||
     fail "no data_batch_1.bin in $data: PyTorch's side reads CIFAR-10's binary version"
@@ -46,4 +48,21 @@ if [ -f "$weights" ]; then
 else
     echo "bench: FGSM on ResNet-32 is left out, because there is no $weights" >&2
 fi
+if [ -n "${AUTOATTACK:-}" ]; then
+    [ -d "$AUTOATTACK/autoattack" ] ||
+        fail "AUTOATTACK=$AUTOATTACK is no checkout of fra31/auto-attack"
+    set -- --autoattack "$AUTOATTACK" "$@"
+fi
+# Each model with the radius that its robustness is usually given at.
+while read -r name file eps; do
+    if [ -f "$models/$file" ]; then
+        set -- --suite "$here/../models/$name.toml" "$models/$file" "$eps" "$@"
+    elif [ -n "${AUTOATTACK:-}" ]; then
+        echo "bench: AutoAttack on $name is left out, because there is no $models/$file" >&2
+    fi
+done <<MODELS
+resnet2b resnet2b.pth 2/255
+resnet32-linf8-adversarial resnet32_linf8_adversarial.pt 8/255
+resnet32-standard resnet32_standard.pt 8/255
+MODELS
 exec "$peer" "$here/../benches/peers/run.py" speed "$@"

@@ -1,9 +1,11 @@
-"""The reference AutoAttack (fra31/auto-attack) on a ResNet-32: the peer of `resilience bench suite`.
+"""The reference AutoAttack (fra31/auto-attack): the peer of `resilience workload suite`.
 
-    python benches/peers/autoattack.py --autoattack CLONE --data DIR --weights resnet32.pt --n 100
+    python benches/peers/autoattack.py --autoattack CLONE --data DIR --weights resnet2b.pth \
+        --eps 2/255 --n 100
 
-CLONE is a checkout of the reference, which is used as it is: version `standard` (APGD-CE, targeted
-APGD, targeted FAB, Square with their own budgets), seed 0, batches of 250. Prints one line of JSON.
+The weights are those of a ResNet-32 or a ResNet-2B. CLONE is a checkout of the reference, which is
+used as it is: version `standard` (APGD-CE, targeted APGD, targeted FAB, Square with their own
+budgets), seed 0, batches of 250. Prints one line of JSON.
 """
 
 import argparse
@@ -13,6 +15,7 @@ import os
 import sys
 import time
 
+import networks
 import paper
 import torch
 
@@ -21,7 +24,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--autoattack", required=True, help="a checkout of fra31/auto-attack")
     parser.add_argument("--data", required=True, help="folder of CIFAR-10's binary version")
-    parser.add_argument("--weights", required=True, help="a ResNet-32 checkpoint")
+    parser.add_argument("--weights", required=True, help="a ResNet-32 or ResNet-2B checkpoint")
     parser.add_argument("--norm", choices=["linf", "l2"], default="linf")
     parser.add_argument("--eps", default="8/255")
     parser.add_argument("--n", type=int, default=100)
@@ -33,7 +36,7 @@ def main():
 
     images, labels = paper.load_cifar10(arguments.data, train=False)
     x, y = images[: arguments.n].float() / 255, labels[: arguments.n]
-    model = paper.load_resnet32(arguments.weights)
+    model = networks.load(arguments.weights)
     top, _, bottom = arguments.eps.partition("/")
     eps = float(top) / float(bottom or 1)
     norm = {"linf": "Linf", "l2": "L2"}[arguments.norm]
@@ -49,8 +52,9 @@ def main():
     seconds = time.perf_counter() - began
     with torch.no_grad():
         robust = int((model(adversarial).argmax(1) == y).sum())
-    figures = {"images_per_second": arguments.n / seconds, "peak_mib": paper.peak_mib()}
-    print(json.dumps({**figures, "clean": clean, "adversarial": robust, "n": arguments.n}))
+    figures = {"images_per_second": len(y) / seconds, "seconds": seconds}
+    counts = {"clean": clean, "adversarial": robust, "n": len(y)}
+    print(json.dumps({**figures, "peak_mib": paper.peak_mib(), **counts}))
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ import resource
 import sys
 import time
 
+import networks
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -48,49 +49,6 @@ class ResilienceCNN(nn.Module):
         x = F.max_pool2d(F.relu(self.conv1(x)), 2)
         x = F.max_pool2d(F.relu(self.conv2(x)), 2)
         return self.fc2(F.relu(self.fc1(torch.flatten(x, 1))))
-
-
-class BasicBlock(nn.Module):
-    """A block with shortcut option A: every second pixel, zero channels on both sides."""
-
-    def __init__(self, width_in, width, stride):
-        super().__init__()
-        self.conv1 = nn.Conv2d(width_in, width, 3, stride=stride, padding=1, bias=False)
-        self.bn1 = nn.BatchNorm2d(width)
-        self.conv2 = nn.Conv2d(width, width, 3, padding=1, bias=False)
-        self.bn2 = nn.BatchNorm2d(width)
-        self.stride, self.pad = stride, (width - width_in) // 2
-
-    def forward(self, x):
-        out = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
-        if self.stride != 1 or self.pad:
-            x = F.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, self.pad, self.pad))
-        return F.relu(out + x)
-
-
-class ResNet(nn.Module):
-    """CIFAR ResNet of depth 6n+2; normalises its input."""
-
-    def __init__(self, depth=32):
-        super().__init__()
-        blocks = (depth - 2) // 6
-        self.conv1 = nn.Conv2d(3, 16, 3, padding=1, bias=False)
-        self.bn1 = nn.BatchNorm2d(16)
-        width = 16
-        for i, out in enumerate((16, 32, 64), start=1):
-            stage = []
-            for j in range(blocks):
-                stage.append(BasicBlock(width, out, 2 if i > 1 and j == 0 else 1))
-                width = out
-            setattr(self, f"layer{i}", nn.Sequential(*stage))
-        self.linear = nn.Linear(64, 10)
-        self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1), False)
-        self.register_buffer("std", torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1), False)
-
-    def forward(self, x):
-        x = F.relu(self.bn1(self.conv1((x - self.mean) / self.std)))
-        x = self.layer3(self.layer2(self.layer1(x)))
-        return self.linear(x.mean(dim=(2, 3)))
 
 
 def augment(images):
@@ -192,19 +150,11 @@ def bench_train(arguments):
     print(json.dumps({"images_per_second": run(arguments.steps), "peak_mib": peak_mib()}))
 
 
-def load_resnet32(path):
-    state = torch.load(path, map_location="cpu", weights_only=True)
-    state = state.get("state_dict", state)
-    model = ResNet(32)
-    model.load_state_dict({k.removeprefix("module."): v for k, v in state.items()})
-    return model.eval()
-
-
 def bench_fgsm(arguments):
     """Images per second of FGSM and the prediction on its examples, parameters as loaded."""
     images, labels = load_cifar10(arguments.data, train=False)
     images, labels = images[: arguments.n], labels[: arguments.n]
-    model = load_resnet32(arguments.weights)
+    model = networks.load(arguments.weights)
     fgsm(model, images[:250].float() / 255, labels[:250])
     began = time.perf_counter()
     clean = adversarial = 0

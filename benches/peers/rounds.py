@@ -1,5 +1,6 @@
 """Ours and the peer alternately as whole processes, and what the paired rounds say."""
 
+import collections
 import json
 import statistics
 import subprocess
@@ -10,21 +11,27 @@ import sys
 ROUNDING = 5
 
 
-def measure(name, command):
+# A column of a table: its heading, what it shows of a row, and whether the ratio is of interest.
+Column = collections.namedtuple("Column", "heading of ratio")
+SPEED = Column("images/s", lambda row: row["images_per_second"], True)
+MEMORY = Column("peak MiB", lambda row: row["peak_mib"], True)
+
+
+def measure(name, command, needed=("images_per_second", "peak_mib")):
     """Runs one side once; its last line of standard output is its JSON."""
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
     if done.returncode:
         sys.exit(f"{name} ended with status {done.returncode}: {' '.join(command)}")
     try:
         row = json.loads(done.stdout.strip().splitlines()[-1])
-        return {**row, **{key: float(row[key]) for key in ("images_per_second", "peak_mib")}}
+        return {**row, **{key: float(row[key]) for key in needed}}
     except (IndexError, ValueError, KeyError, TypeError) as error:
-        wanted = "a line of JSON with images_per_second and peak_mib"
+        wanted = f"a line of JSON with {' and '.join(needed)}"
         sys.exit(f"{name} did not print {wanted} ({error!r}): {' '.join(command)}")
 
 
 def alternate(commands, rounds, note):
-    """Rows per side, a pair a round; who goes first changes, so that drift favours none."""
+    """Rows per side, one a round; the order changes, so that drift favours none."""
     rows = {name: [] for name in commands}
     for number in range(rounds):
         order = list(commands) if number % 2 == 0 else list(reversed(commands))
@@ -36,14 +43,17 @@ def alternate(commands, rounds, note):
     return rows
 
 
-def counts(rows):
-    """The counts that both sides print, and whether they agree up to rounding in every round."""
+def counts(rows, weaker=()):
+    """The counts that the sides print, and whether they agree up to rounding in every round.
+
+    Sides that do less by design are named in `weaker`: shown, and not held against the others.
+    """
     keys = ("n", "clean", "adversarial")
     seen = {
         name: sorted({tuple((key, row[key]) for key in keys if key in row) for row in side})
         for name, side in rows.items()
     }
-    every = [dict(row) for side in seen.values() for row in side]
+    every = [dict(row) for name, side in seen.items() if name not in weaker for row in side]
     agree = all(row.keys() == every[0].keys() for row in every) and all(
         max(row[key] for row in every) - min(row[key] for row in every) <= (key != "n") * ROUNDING
         for key in every[0]
@@ -60,19 +70,40 @@ def counts(rows):
 def spread(values, digits=0):
     low, middle, high = min(values), statistics.median(values), max(values)
     if middle < 10:
-        digits = max(digits, 2)
+        digits = 4 if middle < 0.1 else 2
+    if low == high:
+        return f"{middle:.{digits}f}"
     return f"{middle:.{digits}f} ({low:.{digits}f}–{high:.{digits}f})"
 
 
-def table(title, rows):
-    """Medians with their range, and the ratio ours to peer taken round by round."""
-    lines = [f"| {title} | images/s | peak MiB |", "|---|---|---|"]
+def table(title, rows, columns=(SPEED, MEMORY)):
+    """Medians with their range, and the ratios of each of ours to the peer (the last side), taken
+    round by round."""
+    headings = " | ".join(column.heading for column in columns)
+    lines = [f"| {title} | {headings} |", "|---" * (len(columns) + 1) + "|"]
     for name, side in rows.items():
-        speed = spread([row["images_per_second"] for row in side])
-        lines.append(f"| {name} | {speed} | {spread([row['peak_mib'] for row in side])} |")
-    ours, peer = rows.values()
-    ratios = [
-        [a[key] / b[key] for a, b in zip(ours, peer)] for key in ("images_per_second", "peak_mib")
-    ]
-    lines.append(f"| ratio, round by round | **{spread(ratios[0], 2)}** | {spread(ratios[1], 2)} |")
+        cells = [spread([column.of(row) for row in side]) for column in columns]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    *ours, peer = rows
+    for name in ours:
+        pairs = list(zip(rows[name], rows[peer]))
+        ratios = [
+            spread([column.of(a) / column.of(b) for a, b in pairs], 2) if column.ratio else ""
+            for column in columns
+        ]
+        which = f"ratio of {name}" if len(ours) > 1 else "ratio, round by round"
+        lines.append(f"| {which} | **{ratios[0]}** | {' | '.join(ratios[1:])} |")
     return "\n".join(lines)
+
+
+def forms(rows):
+    """The forms in which our sides looked at the network, and how many images at once."""
+    seen = {
+        name: sorted({(row["view"], row["chunk"]) for row in side if "view" in row})
+        for name, side in rows.items()
+    }
+    said = {
+        name: " or ".join(f"{view} ({chunk} images at once)" for view, chunk in side)
+        for name, side in seen.items()
+    }
+    return "; ".join(f"{name}: {text}" for name, text in said.items() if text)
