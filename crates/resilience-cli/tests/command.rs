@@ -280,9 +280,9 @@ fn times_are_measured_and_predicted() {
     }
     assert_eq!(said.matches("| eval ").count(), 1, "{said}");
     fails("bench model.pth", at, 2, &["--arch"]);
-    fails("bench model.toml --eps -1", at, 2, &["radius"]);
+    fails("bench model.toml --eps 8/0", at, 2, &["radius"]);
 
-    let eval = run("eval model.toml --data shapes10 --n 16 --eps 1/255 --threads 1 --out r", at);
+    let eval = run("eval model.toml --data shapes10 --n 16 --attack fgsm --threads 1 --out r", at);
     let said = String::from_utf8(eval.stderr).unwrap();
     assert!(said.contains("attacks look at its ") && said.contains("predicted: at most"), "{said}");
     assert!(!said.contains("left in all"), "{said}");
