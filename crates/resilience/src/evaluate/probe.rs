@@ -18,6 +18,9 @@ pub const COMPARED: u64 = 32;
 pub const CHUNKS: [u64; 4] = [32, 64, 128, 256];
 /// What the trial of larger chunks is expected to take at most, in seconds.
 const BUDGET: f64 = 1.0;
+/// A later form has to be faster by this much than an earlier one, so that the same machine chooses the
+/// same form the next time.
+const CLEARLY: f64 = 1.2;
 /// A larger chunk takes more memory, and has to be faster by this much.
 const WORTH: f64 = 1.03;
 
@@ -66,7 +69,7 @@ impl Pace {
     }
 }
 
-/// Passes the first images through the model, twice with other seeds, and through each form that
+/// Passes the first images through the model, twice with other seeds, and through each
 /// of these forms of it; the model is left in the one that is chosen.
 pub fn probe(
     clock: &dyn Clock,
@@ -114,7 +117,7 @@ pub fn is_noisy(model: &Model, batch: &Batch) -> Result<bool, EngineError> {
 }
 
 /// The rule by which attacks are given a form of a model: the first of `views`, unless a later one is
-/// faster, and of that as many images at once as are faster by what they take of memory. `measure`
+/// clearly faster, and of that as many images at once as are faster by what they take of memory. `measure`
 /// is asked only for what the rule needs, and gives none for what there is not or is not tried.
 pub fn choose(
     views: &[View],
@@ -123,7 +126,7 @@ pub fn choose(
     let mut best: Option<Choice> = None;
     for &view in views {
         let Some(pace) = measure(view, COMPARED)? else { continue };
-        if best.is_none_or(|best| pace.both() < best.pace.both()) {
+        if best.is_none_or(|best| pace.both() * CLEARLY < best.pace.both()) {
             best = Some(Choice { view, chunk: COMPARED, pace });
         }
     }
@@ -229,7 +232,8 @@ mod tests {
         assert_eq!(chosen(&views, &paces(0.9, 0.8)).0, Some((Compiled, 64)));
         assert_eq!(chosen(&views, &paces(0.9, 0.89)).0, Some((Compiled, 32)), "not worth it");
         assert_eq!(chosen(&views, &paces(1.0, 0.5)).0, Some((Compiled, 64)), "the first of equals");
-        assert_eq!(chosen(&views, &paces(1.1, 0.5)).0, Some((Folded, 64)), "compared at 32");
+        assert_eq!(chosen(&views, &paces(1.3, 0.5)).0, Some((Folded, 64)), "compared at 32");
+        assert_eq!(chosen(&views, &paces(1.1, 0.5)).0, Some((Compiled, 64)), "not clearly");
         assert_eq!(chosen(&views, &paces(1.1, 0.5)[2..]).0, Some((Folded, 64)), "the only one");
         assert_eq!(chosen(&views, &[]).0, None);
         let slow: Vec<_> = CHUNKS.map(|chunk| (Compiled, chunk, 2.0)).to_vec();
