@@ -1,5 +1,7 @@
 //! The command line, as typed.
 
+mod workload;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -9,8 +11,9 @@ use resilience_core::manifest::{Channels, MEAN, STD, channels};
 use resilience_core::plan::{Keep, Shard};
 use resilience_core::record::LabelSource;
 use resilience_core::threat::{Eps, Norm};
-use resilience_core::view::{Precision, View};
+use resilience_core::view::Precision;
 
+pub use self::workload::{Workload, WorkloadArgs};
 use crate::error::CliError;
 
 /// How robust an image classifier is, against what, with what certainty.
@@ -420,102 +423,6 @@ pub struct List {
 pub struct Explain {
     /// The name of an architecture, a data set, an attack, a suite, a recipe or a known model.
     pub name: String,
-}
-
-#[derive(Debug, Args)]
-pub struct WorkloadArgs {
-    #[command(subcommand)]
-    pub workload: Workload,
-}
-
-#[derive(Debug, Subcommand)]
-pub enum Workload {
-    /// Training steps of ResilienceCNN, augmentation included.
-    Train {
-        #[command(flatten)]
-        data: DataArgs,
-        /// Steps to time, after as many that are not.
-        #[arg(long, default_value_t = 60)]
-        steps: u32,
-        /// Recipe id.
-        #[arg(long, default_value = "fgsm-joint")]
-        recipe: String,
-    },
-    /// FGSM and the prediction on its examples.
-    Fgsm {
-        #[command(flatten)]
-        data: DataArgs,
-        /// Manifest or known name.
-        #[arg(long)]
-        model: String,
-        /// Test images.
-        #[arg(long, default_value_t = 10_000)]
-        n: u64,
-    },
-    /// Products of square matrices in libtorch: what the machine can do.
-    Ceiling,
-    /// Forward passes, and forward passes with the gradient of the images, over random images.
-    Pass {
-        /// The architecture, with random weights.
-        #[arg(long, value_name = "NAME", default_value = "resnet18", conflicts_with = "model")]
-        arch: String,
-        /// Manifest or known name, for its weights.
-        #[arg(long)]
-        model: Option<String>,
-        /// Images a pass.
-        #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..))]
-        batch: u32,
-        /// Seconds to measure for, after a warm-up.
-        #[arg(long, default_value_t = 5.0, value_parser = positive)]
-        seconds: f64,
-        /// The form of the network to look at.
-        #[arg(long, value_enum, default_value_t = ViewArg::Auto)]
-        view: ViewArg,
-    },
-    /// A suite at one radius.
-    Suite {
-        #[command(flatten)]
-        data: DataArgs,
-        /// Manifest or known name.
-        #[arg(long)]
-        model: String,
-        /// Test images.
-        #[arg(long, default_value_t = 100)]
-        n: u64,
-        /// Its name or file.
-        #[arg(long, default_value = "autoattack-standard")]
-        suite: String,
-        /// Norm of the perturbation.
-        #[arg(long, default_value = "linf", ignore_case = true)]
-        norm: Norm,
-        /// Radius.
-        #[arg(long, default_value = "8/255")]
-        eps: Eps,
-    },
-}
-
-/// A form of a network.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum ViewArg {
-    /// The one that is measured to be fastest, as in an evaluation.
-    Auto,
-    Reference,
-    Folded,
-    Compiled,
-    Bf16,
-}
-
-impl ViewArg {
-    /// The form, where one is named.
-    pub const fn view(self) -> Option<View> {
-        Some(match self {
-            Self::Auto => return None,
-            Self::Reference => View::Reference,
-            Self::Folded => View::Folded,
-            Self::Compiled => View::Compiled,
-            Self::Bf16 => View::Bf16,
-        })
-    }
 }
 
 /// What can be listed.

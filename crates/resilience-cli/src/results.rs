@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use resilience::evaluate::{self, COMPARED, Probe};
+use resilience::batch::Batch;
+use resilience::evaluate::{self, CHUNKS, COMPARED, Probe};
 use resilience_core::context::Context;
 use resilience_core::dataset::Images;
 use resilience_core::plan::{Keep, ModelPlan, Plan, Shard};
@@ -29,26 +30,31 @@ pub fn probe(
     environment: &Environment,
 ) -> Result<Vec<ModelPlan>, CliError> {
     let mut plans = Vec::new();
+    let batch = Batch::leading(images, CHUNKS[CHUNKS.len() - 1])?;
     for model in loaded {
         let manifest = &model.describe.manifest;
         models::check_fit(&manifest.architecture, manifest.dataset.as_deref(), images)?;
-        let mut views = precision.views().to_vec();
-        if shard != Shard::WHOLE && views.len() > 1 {
-            let mut first = None;
-            for &view in &views {
-                if first.is_none() && model.model.takes(view)? {
-                    first = Some(view);
-                }
-            }
-            views = vec![first.unwrap_or(View::Reference)];
-        }
-        let mut found = evaluate::probe(environment, &mut model.model, images, &views)?;
+        let views = match shard {
+            Shard::WHOLE => precision.views().to_vec(),
+            _ => vec![first_form(model, precision)?],
+        };
+        let mut found = evaluate::probe(environment, &mut model.model, &batch, &views)?;
         if shard != Shard::WHOLE {
             found.choice.chunk = COMPARED;
         }
         plans.push(model_plan(model, &found, passes));
     }
     Ok(plans)
+}
+
+/// The first form that a model has here.
+fn first_form(loaded: &mut Loaded, precision: Precision) -> Result<View, CliError> {
+    for &view in precision.views() {
+        if loaded.model.takes(view)? {
+            return Ok(view);
+        }
+    }
+    Ok(View::Reference)
 }
 
 /// What a plan says of one model; `passes` are those that a noisy one's verdicts are the mean of.

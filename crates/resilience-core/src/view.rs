@@ -1,5 +1,7 @@
 //! The forms of a model that attacks may look at, while the reference decides.
 
+use std::str::FromStr;
+
 use serde::{Deserialize, Serialize};
 
 /// A form of a model: the same function, computed in another way.
@@ -40,6 +42,17 @@ impl View {
             Self::Compiled => "f32 with own kernels",
             Self::Bf16 => "bf16 inside",
         }
+    }
+}
+
+impl FromStr for View {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::ALL.into_iter().find(|view| view.name() == text).ok_or_else(|| {
+            let names = Self::ALL.map(Self::name).join(", ");
+            format!("'{text}' is no form of a model; expected one of {names}")
+        })
     }
 }
 

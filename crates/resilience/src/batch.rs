@@ -5,6 +5,7 @@ use tch::{Kind, Tensor};
 
 use crate::error::EngineError;
 use crate::rng::{self, Key, Purpose};
+use crate::rows::select;
 
 /// Some images with their labels.
 #[derive(Debug)]
@@ -32,6 +33,11 @@ impl Batch {
     /// The images numbered `rows` of a data set.
     pub fn from_images(images: &Images, rows: std::ops::Range<usize>) -> Result<Self, EngineError> {
         Self::from_rows(images, &rows.collect::<Vec<_>>())
+    }
+
+    /// The first images of a data set, as many of so many as it has.
+    pub fn leading(images: &Images, n: u64) -> Result<Self, EngineError> {
+        Self::from_images(images, 0..images.len().min(n as usize))
     }
 
     /// Those images of a data set, in that order.
@@ -64,10 +70,10 @@ impl Batch {
         Self::from_pixels(&pixels, &labels, [c, h, w].map(|side| side as usize))
     }
 
-    /// Its first images.
+    /// Its first images, from the beginning again where it has fewer.
     pub fn first(&self, n: u64) -> Result<Self, EngineError> {
-        let [images, labels] =
-            [&self.images, &self.labels].map(|tensor| tensor.f_narrow(0, 0, n as i64));
-        Ok(Self { images: images?, labels: labels? })
+        let rows: Vec<i64> = (0..n as i64).map(|row| row % self.labels.size()[0]).collect();
+        let rows = Tensor::f_from_slice(&rows)?;
+        Ok(Self { images: select(&self.images, &rows)?, labels: select(&self.labels, &rows)? })
     }
 }

@@ -49,12 +49,6 @@ pub enum EngineError {
         /// The form.
         form: &'static str,
     },
-    /// The system starts no more threads.
-    #[error("no threads to compute with: {reason}; give a smaller --threads")]
-    Threads {
-        /// What the system said.
-        reason: String,
-    },
     /// Images do not fit the model or contain what no image contains.
     #[error("{what}: expected {expected}, found {found}")]
     Input {

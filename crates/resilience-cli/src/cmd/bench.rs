@@ -78,7 +78,7 @@ fn images(
     let source = dataset::find(Some(data), &Places::of_user(), screen)?;
     let images = source.load(Split::Test, Some(most as usize), screen)?;
     models::check_fit(&manifest.architecture, manifest.dataset.as_deref(), &images)?;
-    Ok((evaluate::repeated(&images, most)?, format!("{} test images", images.name())))
+    Ok((Batch::leading(&images, most)?, format!("{} test images", images.name())))
 }
 
 /// What a form takes, by chunk.

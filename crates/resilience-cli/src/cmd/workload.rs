@@ -42,7 +42,7 @@ pub fn run(
         Workload::Ceiling => ceiling(environment)?,
         Workload::Pass { arch, model, batch, seconds, view } => {
             let native = pass::network(&arch, model.as_deref())?;
-            pass::run(native, u64::from(batch), seconds, view.view(), environment)?
+            pass::run(native, u64::from(batch), seconds, view, environment)?
         }
         Workload::Suite { data, model, n, suite: name, norm, eps } => {
             let what = (name.as_str(), norm, eps);

@@ -27,7 +27,7 @@ pub use self::forecast::{Forecast, forecast};
 pub use self::pool::{Decided, Pool};
 pub use self::probe::{
     CHUNKS, COMPARED, Choice, Pace, Probe, choose, is_noisy, multiplies_faster_in_bf16, pace,
-    probe, product_seconds, repeated,
+    probe, product_seconds,
 };
 pub use self::stage::{CLOSEST, planned, settings};
 pub use self::verdict::{Judge, Verdict};

@@ -2,7 +2,6 @@
 //! which of its forms is fastest on this machine, and how long that takes.
 
 use resilience_core::context::Clock;
-use resilience_core::dataset::Images;
 use resilience_core::view::View;
 use tch::{Device, Kind, Tensor};
 
@@ -69,15 +68,15 @@ impl Pace {
     }
 }
 
-/// Passes the first images through the model, twice with other seeds, and through each
-/// of these forms of it; the model is left in the one that is chosen.
+/// Passes images through the model, twice with other seeds, and through each of these forms of it;
+/// the model is left in the one that is chosen.
 pub fn probe(
     clock: &dyn Clock,
     model: &mut Model,
-    images: &Images,
+    images: &Batch,
     views: &[View],
 ) -> Result<Probe, EngineError> {
-    let batch = repeated(images, COMPARED)?;
+    let batch = images.first(COMPARED)?;
     let noisy = is_noisy(model, &batch)?;
     let mut last = None;
     let mut measure = |view: View, chunk: u64| {
@@ -89,7 +88,7 @@ pub fn probe(
             }
             last = Some(view);
         }
-        Ok(Some(pace(clock, model.search(), &repeated(images, chunk)?, chunk)?))
+        Ok(Some(pace(clock, model.search(), &images.first(chunk)?, chunk)?))
     };
     let found = match choose(views, &mut measure)? {
         None if views.len() > 1 => choose(&[View::Reference], &mut measure)?,
@@ -117,8 +116,9 @@ pub fn is_noisy(model: &Model, batch: &Batch) -> Result<bool, EngineError> {
 }
 
 /// The rule by which attacks are given a form of a model: the first of `views`, unless a later one is
-/// clearly faster, and of that as many images at once as are faster by what they take of memory. `measure`
-/// is asked only for what the rule needs, and gives none for what there is not or is not tried.
+/// clearly faster, and of that as many images at once as are faster by what they take of memory.
+/// `measure` is asked only for what the rule needs, and gives none for what there is not or is not
+/// tried.
 pub fn choose(
     views: &[View],
     measure: &mut dyn FnMut(View, u64) -> Result<Option<Pace>, EngineError>,
@@ -172,12 +172,6 @@ pub fn pace(
         both = both.min((clock.seconds() - between) / rows);
     }
     Ok(Pace { forward, backward: (both - forward).max(0.0) })
-}
-
-/// So many images: the first ones, from the beginning again where there are fewer.
-pub fn repeated(images: &Images, n: u64) -> Result<Batch, EngineError> {
-    let rows: Vec<usize> = (0..n as usize).map(|row| row % images.len()).collect();
-    Batch::from_rows(images, &rows)
 }
 
 /// Whether the machine multiplies matrices in bf16 faster than in f32. Where it cannot do it at all,

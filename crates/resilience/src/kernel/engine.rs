@@ -108,7 +108,7 @@ impl Engine {
         tape
     }
 
-    /// Pixels, `[images, h, w, c]` flat and normalised, to logits `[images, k]` flat.
+    /// Pixels, `[images, h, w, c]` flat, to logits `[images, k]` flat.
     pub fn forward(
         &self,
         space: &mut Workspace,
@@ -218,7 +218,7 @@ impl Engine {
         for segment in &self.back {
             for rows in parts(images, segment.images) {
                 for back in &self.way[segment.steps.clone()] {
-                    // SAFETY: as above.
+                    // SAFETY: an engine exists only where the instructions do.
                     #[expect(unsafe_code, reason = "the one way into code for newer processors")]
                     unsafe {
                         self.step_back(back, rows.clone(), space, tape);

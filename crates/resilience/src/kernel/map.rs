@@ -47,12 +47,11 @@ impl Map {
 
     /// Where a pixel begins.
     pub const fn at(&self, y: usize, x: usize) -> usize {
-        let margin = self.margin as usize;
-        (y + margin) * self.row() + (x + margin) * self.channels
+        self.window(y, x, 0)
     }
 
-    /// Where the window of side `side` above and left of a pixel begins: the pixel `padding` up and
-    /// to the left of it, which may lie in the margin.
+    /// Where the pixel begins that lies `padding` above and to the left of another, maybe in the
+    /// margin: the first one of a window.
     pub const fn window(&self, y: usize, x: usize, padding: usize) -> usize {
         let margin = self.margin as usize;
         (y + margin - padding) * self.row() + (x + margin - padding) * self.channels

@@ -2,23 +2,22 @@
 
 use std::sync::Mutex;
 
-use rayon::ThreadPool;
 use rayon::prelude::{
     IndexedParallelIterator, IntoParallelRefIterator, ParallelIterator, ParallelSliceMut,
 };
 
 use super::engine::{Engine, Tape, Workspace};
 use super::program::Program;
-use crate::error::EngineError;
+use crate::threads::shared;
 
 /// Images that a thread takes at once; more do not make a product faster.
 const MOST: usize = 32;
 
-/// An engine, and the threads that it runs on.
+/// An engine, and the number of threads that it shares images among.
 #[derive(Debug)]
 pub struct Team {
     engine: Engine,
-    threads: ThreadPool,
+    threads: usize,
     spaces: Mutex<Vec<Workspace>>,
 }
 
@@ -32,23 +31,17 @@ pub struct Run {
 
 impl Team {
     /// None where the machine lacks the instructions, or the program has no way back.
-    pub fn new(program: Program, threads: u32) -> Result<Option<Self>, EngineError> {
-        if !super::available() {
-            return Ok(None);
-        }
-        let Some(engine) = Engine::new(program) else { return Ok(None) };
-        let threads = rayon::ThreadPoolBuilder::new()
-            .num_threads(threads as usize)
-            .build()
-            .map_err(|error| EngineError::Threads { reason: error.to_string() })?;
-        Ok(Some(Self { engine, threads, spaces: Mutex::default() }))
+    #[must_use]
+    pub fn new(program: Program, threads: u32) -> Option<Self> {
+        let engine = super::available().then(|| Engine::new(program)).flatten()?;
+        Some(Self { engine, threads: threads.max(1) as usize, spaces: Mutex::default() })
     }
 
     /// Pixels, `[n, h, w, c]` flat, to logits `[n, classes]`, flat.
     pub fn logits(&self, pixels: &[f32], classes: usize) -> Vec<f32> {
         let (n, share) = self.shares(pixels);
         let mut logits = vec![0.0; n * classes];
-        self.threads.install(|| {
+        shared(|| {
             let groups = logits.par_chunks_mut(share * classes).enumerate();
             groups.for_each(|(group, logits)| {
                 let pixels = part(pixels, group, share * self.engine.pixels());
@@ -62,7 +55,7 @@ impl Team {
     pub fn run(&self, pixels: &[f32], classes: usize) -> (Vec<f32>, Run) {
         let (n, share) = self.shares(pixels);
         let mut logits = vec![0.0; n * classes];
-        let tapes = self.threads.install(|| {
+        let tapes = shared(|| {
             let groups = logits.par_chunks_mut(share * classes).enumerate();
             groups
                 .map(|(group, logits)| {
@@ -82,7 +75,7 @@ impl Team {
     pub fn gradient(&self, run: &Run, logits: &[f32], classes: usize) -> Vec<f32> {
         let size = self.engine.pixels();
         let mut pixels = vec![0.0; logits.len() / classes * size];
-        self.threads.install(|| {
+        shared(|| {
             let groups = pixels.par_chunks_mut(run.share * size).zip(run.tapes.par_iter());
             groups.enumerate().for_each(|(group, (pixels, tape))| {
                 let logits = part(logits, group, run.share * classes);
@@ -96,9 +89,8 @@ impl Team {
     /// groups that are not too large, the same number for every thread.
     fn shares(&self, pixels: &[f32]) -> (usize, usize) {
         let n = pixels.len() / self.engine.pixels();
-        let threads = self.threads.current_num_threads();
-        let rounds = n.div_ceil(threads * MOST).max(1);
-        (n, n.div_ceil(threads * rounds).max(1))
+        let rounds = n.div_ceil(self.threads * MOST).max(1);
+        (n, n.div_ceil(self.threads * rounds).max(1))
     }
 
     /// Lends a workspace, which is kept for the next call.

@@ -28,7 +28,7 @@ impl Compiled {
             Some([mean, std]) => program.normalising(&mean, &std),
             None => program,
         };
-        let Some(team) = Team::new(program, crate::threads())? else { return Ok(None) };
+        let Some(team) = Team::new(program, crate::threads()) else { return Ok(None) };
         let spec = network.architecture();
         let (shape, classes) = (spec.input, spec.classes as usize);
         Ok(Some(Self { input: model.input().clone(), shape, team: Rc::new(team), classes }))

@@ -1,11 +1,10 @@
 //! Forward passes and input gradients: what an attack spends its time on.
 
+use resilience::batch::Batch;
 use resilience::evaluate;
 use resilience::model::{Model, Native};
-use resilience::rng::{self, Purpose};
 use resilience::zoo::Trainable;
 use resilience_core::context::Clock as _;
-use resilience_core::dataset::{self, Images, Split};
 use resilience_core::view::{Precision, View};
 use serde_json::json;
 
@@ -42,18 +41,12 @@ pub fn run(
     environment: &Environment,
 ) -> Result<serde_json::Value, CliError> {
     let flops = native.network().flops()?;
-    let title = native.network().architecture().title;
-    let mut model = Model::plain(title, Box::new(native));
-    let images = noise(batch as usize);
-    let view = match view {
-        Some(view) => view,
-        None => {
-            evaluate::probe(environment, &mut model, &images, Precision::Auto.views())?.choice.view
-        }
-    };
-    model.look_at(view)?;
+    let spec = native.network().architecture();
+    let mut model = Model::plain(spec.title, Box::new(native));
+    let images = Batch::random(batch, spec.input, spec.classes)?;
+    let views = view.as_ref().map_or(Precision::Auto.views(), std::slice::from_ref);
+    let view = evaluate::probe(environment, &mut model, &images, views)?.choice.view;
     let chunk = batch;
-    let images = evaluate::repeated(&images, batch)?;
     let (mut forward, mut both) = (Vec::new(), Vec::new());
     let began = environment.seconds();
     while both.is_empty() || environment.seconds() - began < seconds {
@@ -70,15 +63,6 @@ pub fn run(
         "passes": both.len(),
         "peak_mib": peak_mib(),
     }))
-}
-
-/// Images of random pixels, always the same.
-fn noise(n: usize) -> Images {
-    let spec = dataset::DATASETS[0];
-    let mut rng = rng::stream(0, Purpose::Draw, 0, 0);
-    let mut byte = || (rng::uniform(&mut rng) * 256.0) as u8;
-    let pixels = (0..n * spec.shape.iter().product::<usize>()).map(|_| byte()).collect();
-    Images::new(spec, Split::Test, pixels, (0..n).map(|row| (row % 10) as u8).collect())
 }
 
 fn median(values: &mut [f64]) -> f64 {

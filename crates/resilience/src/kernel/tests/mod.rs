@@ -54,7 +54,7 @@ impl Case {
 
     /// None where there is no kernel for a layer, or no way back.
     fn team(&self, threads: u32) -> Option<Team> {
-        Team::new(self.program()?, threads).unwrap()
+        Team::new(self.program()?, threads)
     }
 
     /// So many random images, `[n,c,h,w]` in f64, of numbers that f32 holds exactly.
