@@ -1,4 +1,5 @@
-//! Runs a program, forwards and back, on the images that one thread has taken.
+//! Runs a program, forwards and back, on the images that one thread has taken: for attacks, or for
+//! training, where the inputs of all weights are kept and the weights have gradients as well.
 
 use std::ops::Range;
 
@@ -6,9 +7,19 @@ use super::buffer::Aligned;
 use super::epilogue::{Epilogue, Relu};
 use super::layout::{Layout, Segment, segments};
 use super::map::Map;
-use super::plain;
+use super::pool::{self, Choice};
 use super::program::{Back, Operation, Program, Step};
-use super::{patches, winograd};
+use super::sums::{Gradient, Sums};
+use super::{patches, plain, winograd};
+
+/// What a forward pass keeps for the way back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keep {
+    /// Masks, which the gradient of the pixels needs.
+    Masks,
+    /// The inputs of all weights too, which theirs need.
+    Inputs,
+}
 
 /// A program with its plan for memory. One serves all threads.
 #[derive(Debug)]
@@ -42,12 +53,17 @@ pub struct Tape {
 
 impl Engine {
     /// None where there is no way back through the program.
-    pub fn new(program: Program) -> Option<Self> {
+    pub fn new(program: Program, keep: Keep) -> Option<Self> {
         let (way, owners) = program.way_back()?;
         let mut last = vec![0; program.slots.len()];
         for (number, step) in program.steps.iter().enumerate() {
             for read in [Some(step.from), step.add].into_iter().flatten() {
                 last[read] = number + 1;
+            }
+        }
+        if keep == Keep::Inputs {
+            for step in program.steps.iter().filter(|step| step.origin.is_some()) {
+                last[step.from] = usize::MAX;
             }
         }
         last[program.top()] = usize::MAX;
@@ -101,7 +117,7 @@ impl Engine {
             choices: vec![Vec::new(); slots.len()],
         };
         for step in &self.program.steps {
-            if matches!(step.operation, Operation::MaxPool) {
+            if step.operation.pools() {
                 tape.choices[step.to] = vec![[0; 2]; images * self.map(step.to).mask()];
             }
         }
@@ -174,9 +190,10 @@ impl Engine {
                 epilogue.bias = Some(bias);
                 forward.convolve(images, from, &mut epilogue, &mut space.tiles);
             }
-            Operation::Patches { kernels, bias } => {
+            Operation::Patches { kernels, bias, pooled } => {
                 epilogue.bias = Some(bias);
-                kernels.convolve(images, from, &mut epilogue, &mut space.patches);
+                let pool = (*pooled, choices);
+                kernels.convolve(images, from, &mut epilogue, pool, &mut space.patches);
             }
             Operation::Linear { forward, bias, .. } => {
                 epilogue.bias = Some(bias);
@@ -191,20 +208,34 @@ impl Engine {
             Operation::Subsample(before) => {
                 plain::subsample(images, from, *before, (&slot.map, epilogue.to));
             }
-            Operation::MaxPool => plain::max_pool(images, from, &mut epilogue, choices),
+            Operation::MaxPool => pool::max_pool(images, from, &mut epilogue, choices),
             Operation::Average => plain::average(images, from, epilogue.to),
             Operation::Flatten => plain::flatten(images, from, epilogue.to),
         }
         space.values[place] = out;
     }
 
-    /// The gradient of the logits, `[images, k]` flat, to that of the pixels, `[images, h, w, c]` flat.
+    /// Sums for all steps, of zeros.
+    pub fn sums(&self) -> Vec<Sums> {
+        self.program.steps.iter().map(Sums::new).collect()
+    }
+
+    /// The gradients that such sums are; zeros are left.
+    pub fn finish(&self, sums: &mut [Sums]) -> Vec<Gradient> {
+        let steps = self.program.steps.iter().zip(sums);
+        steps.filter_map(|(step, sums)| sums.finish(step)).collect()
+    }
+
+    /// The gradient of the logits, `[images, k]` flat, to that of the pixels, `[images, h, w, c]`
+    /// flat, where it is wanted; that of the weights is added to `sums`, where there are some. The
+    /// space is to be as [`Engine::forward`] left it.
     pub fn backward(
         &self,
         space: &mut Workspace,
         tape: &Tape,
         gradient: &[f32],
-        pixels: &mut [f32],
+        mut sums: Option<&mut [Sums]>,
+        pixels: Option<&mut [f32]>,
     ) {
         let images = tape.images;
         space.prepare(self, images);
@@ -221,11 +252,13 @@ impl Engine {
                     // SAFETY: an engine exists only where the instructions do.
                     #[expect(unsafe_code, reason = "the one way into code for newer processors")]
                     unsafe {
-                        self.step_back(back, rows.clone(), space, tape);
+                        let wanted = (sums.as_deref_mut(), pixels.is_some());
+                        self.step_back(back, rows.clone(), space, tape, wanted);
                     }
                 }
             }
         }
+        let Some(pixels) = pixels else { return };
         let last = self.gradients.buffer[self.gradients.buffer.len() - 1];
         plain::gather(&self.map(0), &space.gradients[last], pixels);
         if let Some(scale) = &self.program.scale {
@@ -234,7 +267,14 @@ impl Engine {
     }
 
     #[target_feature(enable = "avx2,fma")]
-    fn step_back(&self, back: &Back, rows: Range<usize>, space: &mut Workspace, tape: &Tape) {
+    fn step_back(
+        &self,
+        back: &Back,
+        rows: Range<usize>,
+        space: &mut Workspace,
+        tape: &Tape,
+        (sums, pixels): (Option<&mut [Sums]>, bool),
+    ) {
         let step = &self.program.steps[back.step];
         let (map, slot) = (self.map(step.to), self.program.slots[step.from]);
         let place = self.gradients.buffer[back.to];
@@ -244,6 +284,17 @@ impl Engine {
         };
         let from = (&map, known(back.from, map));
         let images = rows.len();
+        let choice = tape.choice(step.to, rows.start * map.mask());
+        if let Some(sums) = sums {
+            let values = &space.values[self.values.buffer[step.from]];
+            let values = (&slot.map, &values[rows.start * slot.map.size()..]);
+            let scratch = (&mut space.tiles, &mut space.patches);
+            sums[back.step].add(step, images, values, from, choice, scratch);
+        }
+        if step.from == 0 && !pixels {
+            space.gradients[place] = out;
+            return;
+        }
         let to = &mut out[rows.start * slot.map.size()..];
         let add = back.add.map(|number| known(number, slot.map));
         let relu = if back.mask {
@@ -260,10 +311,11 @@ impl Engine {
                 let products = &mut space.patches.products;
                 plain::features(backward, images, from.1, &mut epilogue, products);
             }
-            Operation::Patches { kernels, .. } => {
+            Operation::Patches { kernels, pooled, .. } => {
                 plain::begin_sum(images, &mut epilogue);
                 let sums = (&slot.map, &mut *epilogue.to);
-                kernels.scatter(images, from, sums, &mut space.patches);
+                let gradient = patches::Gradient::new(*pooled, from, choice);
+                kernels.scatter(images, &gradient, sums, &mut space.patches);
                 plain::lay_mask(images, &mut epilogue);
             }
             Operation::Subsample(before) => {
@@ -271,17 +323,19 @@ impl Engine {
                 plain::subsample_back(images, from, *before, (&slot.map, epilogue.to));
                 plain::lay_mask(images, &mut epilogue);
             }
-            Operation::MaxPool => {
-                plain::begin_sum(images, &mut epilogue);
-                let start = rows.start * map.mask();
-                let masks = (&tape.masks[step.to][start..], &tape.choices[step.to][start..]);
-                plain::max_pool_back(images, from, masks, (&slot.map, epilogue.to));
-                plain::lay_mask(images, &mut epilogue);
-            }
+            Operation::MaxPool => pool::max_pool_back(images, from, choice, &mut epilogue),
             Operation::Average => plain::average_back(images, from.1, &mut epilogue),
             Operation::Flatten => plain::flatten_back(images, from.1, &mut epilogue),
         }
         space.gradients[place] = out;
+    }
+}
+
+impl Tape {
+    /// What a pool has chosen for a slot, from that place on; nothing where there is none.
+    fn choice(&self, slot: usize, start: usize) -> Choice<'_> {
+        let masks = self.masks[slot].get(start..).unwrap_or(&[]);
+        Choice { masks, places: self.choices[slot].get(start..).unwrap_or(&[]) }
     }
 }
 

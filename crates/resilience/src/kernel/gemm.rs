@@ -7,11 +7,16 @@
 
 use std::arch::x86_64::{_mm256_broadcast_ss, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_setzero_ps};
 
+use rayon::prelude::{IndexedParallelIterator, ParallelIterator, ParallelSliceMut};
+
 use super::buffer::Aligned;
 use super::simd::{LANES, store_line};
+use crate::threads::shared;
 
 /// Columns of a whole panel.
 const WIDE: usize = 2 * LANES;
+/// So many numbers one thread packs before others have begun.
+const ALONE: usize = 64 * 1024;
 
 /// The right side of products, `[k, n]`.
 #[derive(Debug)]
@@ -23,17 +28,22 @@ pub struct Panels {
 
 impl Panels {
     /// Packs `[k, n]`, of which `at(row, column)` gives the numbers.
-    pub fn pack(k: usize, n: usize, at: impl Fn(usize, usize) -> f32) -> Self {
+    pub fn pack(k: usize, n: usize, at: impl Fn(usize, usize) -> f32 + Sync) -> Self {
         let columns = n.next_multiple_of(LANES);
         let mut data = Aligned::zeros(k * columns);
-        let mut place = 0;
-        for (first, width) in panels(columns) {
-            for row in 0..k {
-                for column in first..(first + width).min(n) {
-                    data[place + column - first] = at(row, column);
+        let pack = |(number, panel): (usize, &mut [f32])| {
+            let first = number * WIDE;
+            let width = WIDE.min(columns - first);
+            for (row, numbers) in panel.chunks_exact_mut(width).enumerate() {
+                for (column, number) in (first..n).zip(numbers) {
+                    *number = at(row, column);
                 }
-                place += width;
             }
+        };
+        if k * columns < ALONE {
+            data.chunks_mut((k * WIDE).max(1)).enumerate().for_each(pack);
+        } else {
+            shared(|| data.par_chunks_mut(k * WIDE).enumerate().for_each(pack));
         }
         Self { k, columns, data }
     }

@@ -7,7 +7,7 @@ use super::epilogue::Epilogue;
 use super::gemm::Panels;
 use super::map::Map;
 use super::program::Scale;
-use super::simd::{LANES, larger, load, store, where_set};
+use super::simd::{LANES, load, store};
 
 /// Pixels row by row into a map with its margin, normalised where `scale` says how.
 pub fn spread(map: &Map, pixels: &[f32], to: &mut [f32], scale: Option<&Scale>) {
@@ -96,75 +96,6 @@ pub fn subsample_back(
             *sum += value;
         }
     });
-}
-
-/// The largest of 2 x 2 pixels; of equal ones the first, and what is not a number before all that
-/// are. What was chosen is written down, where there is a place for it.
-#[inline]
-#[target_feature(enable = "avx2,fma")]
-pub fn max_pool(
-    images: usize,
-    (map, from): (&Map, &[f32]),
-    epilogue: &mut Epilogue,
-    choices: &mut [[u8; 2]],
-) {
-    let to = epilogue.map;
-    for image in 0..images {
-        for (y, x) in (0..to.height).flat_map(|y| (0..to.width).map(move |x| (y, x))) {
-            let start = image * map.size() + map.at(2 * y, 2 * x);
-            for channel in (0..to.channels).step_by(LANES) {
-                let pixel = |down, along| {
-                    load(&from[start + down * map.row() + along * map.channels + channel..])
-                };
-                let mut best = pixel(0, 0);
-                let mut chosen = [0_u8; 2];
-                for (number, other) in [(1, pixel(0, 1)), (2, pixel(1, 0)), (3, pixel(1, 1))] {
-                    let above;
-                    (best, above) = larger(best, other);
-                    for (bit, chosen) in chosen.iter_mut().enumerate() {
-                        let set = if number >> bit & 1 == 1 { above } else { 0 };
-                        *chosen = *chosen & !above | set;
-                    }
-                }
-                let place = image * to.mask() + to.mask_at(y, x) + channel / LANES;
-                if let Some(choice) = choices.get_mut(place) {
-                    *choice = chosen;
-                }
-                epilogue.put(image, (y, x), channel, [best]);
-            }
-        }
-    }
-}
-
-/// The gradient of [`max_pool`] and its ReLU, added: `masks` says which results were above zero,
-/// then which pixel they came from.
-#[inline]
-#[target_feature(enable = "avx2,fma")]
-pub fn max_pool_back(
-    images: usize,
-    (map, from): (&Map, &[f32]),
-    (masks, choices): (&[u8], &[[u8; 2]]),
-    (to, sums): (&Map, &mut [f32]),
-) {
-    for image in 0..images {
-        for (y, x) in (0..map.height).flat_map(|y| (0..map.width).map(move |x| (y, x))) {
-            let start = image * map.size() + map.at(y, x);
-            let corner = image * to.size() + to.at(2 * y, 2 * x);
-            for channel in (0..map.channels).step_by(LANES) {
-                let place = image * map.mask() + map.mask_at(y, x) + channel / LANES;
-                let (above, [low, high]) = (masks[place], choices[place]);
-                let value = load(&from[start + channel..]);
-                for (down, along) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
-                    let right = if along == 1 { low } else { !low };
-                    let below = if down == 1 { high } else { !high };
-                    let pixel = corner + down * to.row() + along * to.channels + channel;
-                    let part = where_set(above & right & below, value);
-                    let sum = _mm256_add_ps(load(&sums[pixel..]), part);
-                    store(&mut sums[pixel..], sum);
-                }
-            }
-        }
-    }
 }
 
 /// The mean over all pixels.

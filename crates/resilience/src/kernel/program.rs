@@ -1,11 +1,14 @@
 //! A network as a list of operations on slots, put together layer by layer, and its plan for memory.
 
+use rayon::prelude::{IndexedParallelIterator, ParallelIterator, ParallelSliceMut};
+
 use super::gemm::Panels;
 use super::map::Map;
 use super::patches::Patches;
 use super::simd::LANES;
 use super::winograd::Winograd;
 use crate::layer::Window;
+use crate::threads::shared;
 
 /// The values of one operation's result.
 #[derive(Clone, Copy, Debug)]
@@ -27,6 +30,35 @@ pub struct Step {
     pub to: usize,
     /// What it does.
     pub operation: Operation,
+    /// Where its weights come from, where it has any.
+    pub origin: Option<Origin>,
+}
+
+/// Where the weights of a step come from.
+#[derive(Debug)]
+pub struct Origin {
+    /// The prefix of their names in the state dict.
+    pub name: String,
+    /// Features or channels in, and out.
+    pub channels: [usize; 2],
+    /// The image that features are the flat form of: a state dict counts them channel by channel,
+    /// memory pixel by pixel.
+    pub flat: Option<Map>,
+}
+
+impl Origin {
+    /// The places in the state dict of so many features in memory; too large for those that only
+    /// fill up.
+    pub fn places(&self, features: usize) -> Vec<usize> {
+        let place = |feature: usize| match self.flat {
+            Some(map) => {
+                let (pixel, channel) = (feature / map.channels, feature % map.channels);
+                channel * map.pixel_count() + pixel
+            }
+            None => feature,
+        };
+        (0..features).map(place).collect()
+    }
 }
 
 /// What is computed. Numbers for each channel are filled up to whole vectors.
@@ -47,6 +79,8 @@ pub enum Operation {
         kernels: Patches,
         /// Added to every pixel.
         bias: Vec<f32>,
+        /// Where 2x2 max pooling follows, how the values lie that are pooled: they are never stored.
+        pooled: Option<Map>,
     },
     /// A fully connected layer.
     Linear {
@@ -65,6 +99,13 @@ pub enum Operation {
     Average,
     /// The pixels without their margin.
     Flatten,
+}
+
+impl Operation {
+    /// Whether it writes down which pixels it has chosen.
+    pub const fn pools(&self) -> bool {
+        matches!(self, Self::MaxPool | Self::Patches { pooled: Some(_), .. })
+    }
 }
 
 /// What a gradient is computed from, in reverse order of the steps.
@@ -105,12 +146,20 @@ pub struct Scale {
 
 /// A convolution's or a fully connected layer's weights in the order of a state dict.
 pub struct Weights<'a> {
+    /// The prefix of their names there.
+    pub name: &'a str,
     /// `[out, in, size, size]` or `[out, in]`, flat.
     pub numbers: &'a [f32],
     /// Features or channels in, and out.
     pub channels: [usize; 2],
     /// `[out]`
     pub bias: &'a [f32],
+}
+
+impl Weights<'_> {
+    fn origin(&self, flat: Option<Map>) -> Origin {
+        Origin { name: self.name.to_owned(), channels: self.channels, flat }
+    }
 }
 
 impl Program {
@@ -159,6 +208,7 @@ impl Program {
             return None;
         }
         let side = size as usize;
+        let origin = weights.origin(None);
         let at = |output: usize, input: usize, y: usize, x: usize| {
             weights.numbers[((output * inputs + input) * side + y) * side + x]
         };
@@ -173,9 +223,10 @@ impl Program {
             }
         } else {
             let kernels = Patches::new(window, weights.channels, map.channels, at);
-            Operation::Patches { kernels, bias }
+            Operation::Patches { kernels, bias, pooled: None }
         };
-        Some(self.push(from, add, Slot { map: to, relu: false }, operation))
+        let slot = Slot { map: to, relu: false };
+        Some(self.push_weighted(from, add, slot, operation, origin))
     }
 
     /// A fully connected layer. None where it does not read features, or another number of them.
@@ -190,21 +241,21 @@ impl Program {
         if !inputs.is_multiple_of(pixels) || whole(inputs / pixels) * pixels != from.channels {
             return None;
         }
-        // A state dict counts channel by channel, memory pixel by pixel.
-        let place = |feature: usize| match image {
-            Some(map) => {
-                let (pixel, channel) = (feature / map.channels, feature % map.channels);
-                channel * map.pixel_count() + pixel
-            }
-            None => feature,
-        };
+        let origin = weights.origin(image);
+        // In the order of memory first: what is packed then lies side by side.
+        let stored = from.channels;
+        let mut numbers = vec![0.0; outputs * stored];
+        let places = origin.places(stored);
+        shared(|| {
+            numbers.par_chunks_exact_mut(stored).enumerate().for_each(|(output, row)| {
+                let from = &weights.numbers[output * inputs..][..inputs];
+                for (number, &place) in row.iter_mut().zip(&places) {
+                    *number = from.get(place).copied().unwrap_or(0.0);
+                }
+            });
+        });
         let at = |feature: usize, output: usize| {
-            let input = place(feature);
-            if input < inputs && output < outputs {
-                weights.numbers[output * inputs + input]
-            } else {
-                0.0
-            }
+            if output < outputs { numbers[output * stored + feature] } else { 0.0 }
         };
         let operation = Operation::Linear {
             forward: Panels::pack(from.channels, outputs, at),
@@ -212,16 +263,12 @@ impl Program {
             bias: filled(weights.bias),
         };
         let slot = Slot { map: Map::features(outputs), relu: false };
-        Some(self.push(self.top, None, slot, operation))
+        Some(self.push_weighted(self.top, None, slot, operation, origin))
     }
 
     /// ReLU of the newest slot. None where it is not the result of weights.
     pub fn relu(&mut self) -> Option<()> {
-        let weighted = |step: &&Step| {
-            use Operation::{Linear, Patches, Winograd};
-            matches!(step.operation, Winograd { .. } | Patches { .. } | Linear { .. })
-        };
-        self.steps.last().filter(weighted)?;
+        self.steps.last().filter(|step| step.origin.is_some())?;
         self.slots[self.top].relu = true;
         Some(())
     }
@@ -234,27 +281,38 @@ impl Program {
             return None;
         }
         let to = Map::image(channels, map.height.div_ceil(2), map.width.div_ceil(2));
-        Some(self.push(from, None, Slot { map: to, relu: false }, Operation::Subsample(before)))
+        Some(self.push(from, Slot { map: to, relu: false }, Operation::Subsample(before)))
     }
 
-    /// ReLU and 2x2 max pooling. None where there are not two pixels on a side.
+    /// ReLU and 2x2 max pooling, within the newest step where that is possible. None where there are
+    /// not two pixels on a side.
     pub fn relu_max_pool(&mut self) -> Option<usize> {
         let map = self.vectors(self.top).filter(|map| map.height.min(map.width) > 1)?;
         let to = Map::image(map.channels, map.height / 2, map.width / 2);
-        Some(self.push(self.top, None, Slot { map: to, relu: true }, Operation::MaxPool))
+        let slot = Slot { map: to, relu: true };
+        let whole = map.height.is_multiple_of(2) && map.width.is_multiple_of(2);
+        let last = self.steps.last_mut().filter(|last| last.add.is_none() && whole);
+        if let Some(Operation::Patches { pooled, .. }) = last.map(|last| &mut last.operation)
+            && !self.slots[self.top].relu
+        {
+            *pooled = Some(map);
+            self.slots[self.top] = slot;
+            return Some(self.top);
+        }
+        Some(self.push(self.top, slot, Operation::MaxPool))
     }
 
     /// The mean over all pixels.
     pub fn average(&mut self) -> Option<usize> {
         let to = Map::features(self.vectors(self.top)?.channels);
-        Some(self.push(self.top, None, Slot { map: to, relu: false }, Operation::Average))
+        Some(self.push(self.top, Slot { map: to, relu: false }, Operation::Average))
     }
 
     /// The pixels as features.
     pub fn flatten(&mut self) -> Option<usize> {
         let map = self.vectors(self.top)?;
         let to = Map::features(map.channels * map.pixel_count());
-        Some(self.push(self.top, None, Slot { map: to, relu: false }, Operation::Flatten))
+        Some(self.push(self.top, Slot { map: to, relu: false }, Operation::Flatten))
     }
 
     /// How a slot's pixels lie. None where it has features.
@@ -273,11 +331,26 @@ impl Program {
         matches!(step.operation, Operation::Flatten).then(|| self.slots[step.from].map)
     }
 
-    fn push(&mut self, from: usize, add: Option<usize>, slot: Slot, operation: Operation) -> usize {
+    fn push(&mut self, from: usize, slot: Slot, operation: Operation) -> usize {
         self.slots.push(slot);
         self.top = self.slots.len() - 1;
-        self.steps.push(Step { from, add, to: self.top, operation });
+        self.steps.push(Step { from, add: None, to: self.top, operation, origin: None });
         self.top
+    }
+
+    fn push_weighted(
+        &mut self,
+        from: usize,
+        add: Option<usize>,
+        slot: Slot,
+        operation: Operation,
+        origin: Origin,
+    ) -> usize {
+        let top = self.push(from, slot, operation);
+        if let Some(step) = self.steps.last_mut() {
+            (step.add, step.origin) = (add, Some(origin));
+        }
+        top
     }
 
     /// The way back: the gradients in the order in which they are computed, and the slot that each

@@ -4,9 +4,10 @@
 //! `target_feature`; [`super::available`] is asked once before the first of them is called.
 
 use std::arch::x86_64::{
-    __m256, _CMP_GT_OQ, _CMP_UNORD_Q, _mm256_and_ps, _mm256_and_si256, _mm256_blendv_ps,
-    _mm256_castsi256_ps, _mm256_cmp_ps, _mm256_cmpeq_epi32, _mm256_loadu_ps, _mm256_movemask_ps,
-    _mm256_or_ps, _mm256_set1_epi32, _mm256_setr_epi32, _mm256_setzero_ps, _mm256_storeu_ps,
+    __m256, _CMP_GT_OQ, _CMP_UNORD_Q, _mm256_add_ps, _mm256_and_ps, _mm256_and_si256,
+    _mm256_blendv_ps, _mm256_castsi256_ps, _mm256_cmp_ps, _mm256_cmpeq_epi32, _mm256_loadu_ps,
+    _mm256_movemask_ps, _mm256_or_ps, _mm256_set1_epi32, _mm256_setr_epi32, _mm256_setzero_ps,
+    _mm256_storeu_ps,
 };
 
 /// Numbers in a vector.
@@ -54,6 +55,75 @@ pub fn store_line<const N: usize>(to: &mut [f32], stride: usize, line: [V; N]) {
         // SAFETY: `to` holds eight numbers from there on; no alignment is needed.
         unsafe { _mm256_storeu_ps(to.as_mut_ptr().add(number * stride), vector) };
     }
+}
+
+/// Copies `count` runs of `len` numbers; they begin `from_stride` and `to_stride` after each other.
+/// Without the call that long runs are copied by: the last eight of a run overlap.
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+#[expect(unsafe_code, reason = "one check of the bounds for all, instead of one for each")]
+pub fn copy_runs(
+    (count, len): (usize, usize),
+    (from, from_stride): (&[f32], usize),
+    (to, to_stride): (&mut [f32], usize),
+) {
+    assert!(
+        from.len() >= reach(count, len, from_stride) && to.len() >= reach(count, len, to_stride)
+    );
+    for number in 0..count {
+        // SAFETY: `len` numbers lie there on both sides (asserted above); no alignment is needed.
+        unsafe {
+            let from = from.as_ptr().add(number * from_stride);
+            let to = to.as_mut_ptr().add(number * to_stride);
+            if len < LANES {
+                for place in 0..len {
+                    *to.add(place) = *from.add(place);
+                }
+                continue;
+            }
+            for place in (0..len - LANES).step_by(LANES) {
+                _mm256_storeu_ps(to.add(place), _mm256_loadu_ps(from.add(place)));
+            }
+            let last = len - LANES;
+            _mm256_storeu_ps(to.add(last), _mm256_loadu_ps(from.add(last)));
+        }
+    }
+}
+
+/// Adds `count` runs of `len` numbers to others; they begin `from_stride` and `to_stride` after each
+/// other.
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+#[expect(unsafe_code, reason = "one check of the bounds for all, instead of one for each")]
+pub fn add_runs(
+    (count, len): (usize, usize),
+    (from, from_stride): (&[f32], usize),
+    (to, to_stride): (&mut [f32], usize),
+) {
+    assert!(
+        from.len() >= reach(count, len, from_stride) && to.len() >= reach(count, len, to_stride)
+    );
+    for number in 0..count {
+        // SAFETY: `len` numbers lie there on both sides (asserted above); no alignment is needed.
+        unsafe {
+            let from = from.as_ptr().add(number * from_stride);
+            let to = to.as_mut_ptr().add(number * to_stride);
+            let whole = len / LANES * LANES;
+            for place in (0..whole).step_by(LANES) {
+                let sum =
+                    _mm256_add_ps(_mm256_loadu_ps(to.add(place)), _mm256_loadu_ps(from.add(place)));
+                _mm256_storeu_ps(to.add(place), sum);
+            }
+            for place in whole..len {
+                *to.add(place) += *from.add(place);
+            }
+        }
+    }
+}
+
+/// Numbers from the first of some runs to the last. Saturating, so that no stride makes it small.
+const fn reach(count: usize, len: usize, stride: usize) -> usize {
+    count.saturating_sub(1).saturating_mul(stride).saturating_add(len)
 }
 
 /// Numbers from the first of `N` vectors to the last. Saturating, so that no stride makes it small.
@@ -114,6 +184,51 @@ mod tests {
         assert!(!fits(23, 8) && !fits(27, 10) && !fits(7, 0) && !fits(0, 8));
         // Twice this is 0 in the arithmetic of a processor.
         assert!(!fits(24, usize::MAX / 2 + 1));
+    }
+
+    /// Would catch a number that is left out, taken from the wrong run or written beside it, and runs
+    /// that are read or written beyond the end.
+    #[test]
+    fn runs_of_any_length_are_copied_and_added() {
+        if !super::super::available() {
+            return;
+        }
+        let copied = |count: usize, len: usize, strides: [usize; 2], short: usize, add: bool| {
+            let size = |stride: usize| (count.max(1) - 1) * stride + len;
+            let from: Vec<_> = (0..size(strides[0]) - short).map(|place| place as f32).collect();
+            let mut to = vec![-1.0; size(strides[1])];
+            // SAFETY: the machine has the instructions.
+            #[expect(unsafe_code, reason = "the one way into code for newer processors")]
+            unsafe {
+                if add {
+                    add_runs((count, len), (&from, strides[0]), (&mut to, strides[1]));
+                } else {
+                    copy_runs((count, len), (&from, strides[0]), (&mut to, strides[1]));
+                }
+            }
+            to
+        };
+        for (count, len) in (0..4).flat_map(|count| (0..30).map(move |len| (count, len))) {
+            for strides in [[len, len], [3, len + 2], [len + 5, len]] {
+                let added = copied(count, len, strides, 0, true);
+                let copied = copied(count, len, strides, 0, false);
+                for (place, (copied, added)) in copied.into_iter().zip(added).enumerate() {
+                    let (run, inside) = (place / strides[1].max(1), place % strides[1].max(1));
+                    let number = (run * strides[0] + inside) as f32;
+                    let known = run < count && inside < len;
+                    let expected = if known { (number, number - 1.0) } else { (-1.0, -1.0) };
+                    let what = format!("{count} runs of {len}, {strides:?}");
+                    assert_eq!(
+                        (copied.to_bits(), added.to_bits()),
+                        (expected.0.to_bits(), expected.1.to_bits()),
+                        "{what}"
+                    );
+                }
+            }
+        }
+        for add in [false, true] {
+            assert!(std::panic::catch_unwind(|| copied(3, 9, [9, 9], 1, add)).is_err());
+        }
     }
 
     /// Would catch bits that are taken in another order than they are given.

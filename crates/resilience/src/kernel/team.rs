@@ -6,7 +6,7 @@ use rayon::prelude::{
     IndexedParallelIterator, IntoParallelRefIterator, ParallelIterator, ParallelSliceMut,
 };
 
-use super::engine::{Engine, Tape, Workspace};
+use super::engine::{Engine, Keep, Tape, Workspace};
 use super::program::Program;
 use crate::threads::shared;
 
@@ -33,7 +33,7 @@ impl Team {
     /// None where the machine lacks the instructions, or the program has no way back.
     #[must_use]
     pub fn new(program: Program, threads: u32) -> Option<Self> {
-        let engine = super::available().then(|| Engine::new(program)).flatten()?;
+        let engine = super::available().then(|| Engine::new(program, Keep::Masks)).flatten()?;
         Some(Self { engine, threads: threads.max(1) as usize, spaces: Mutex::default() })
     }
 
@@ -79,7 +79,9 @@ impl Team {
             let groups = pixels.par_chunks_mut(run.share * size).zip(run.tapes.par_iter());
             groups.enumerate().for_each(|(group, (pixels, tape))| {
                 let logits = part(logits, group, run.share * classes);
-                self.with_space(|space| self.engine.backward(space, tape, logits, pixels));
+                self.with_space(|space| {
+                    self.engine.backward(space, tape, logits, None, Some(pixels))
+                });
             });
         });
         pixels
@@ -106,6 +108,6 @@ impl Team {
 }
 
 /// The part of a slice that belongs to a group.
-fn part(all: &[f32], group: usize, size: usize) -> &[f32] {
+pub(super) fn part(all: &[f32], group: usize, size: usize) -> &[f32] {
     &all[group * size..all.len().min((group + 1) * size)]
 }

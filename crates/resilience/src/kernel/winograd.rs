@@ -5,9 +5,15 @@
 //! transformed, multiplied place by place (36 matrix products over the channels), and transformed
 //! back. Against the textbook's sum the result differs by rounding, some 1e-6 of the largest value.
 
+mod weights;
+
 use std::arch::x86_64::{
     _mm256_add_ps, _mm256_fmadd_ps, _mm256_fnmadd_ps, _mm256_set1_ps, _mm256_setzero_ps,
     _mm256_sub_ps,
+};
+
+use rayon::prelude::{
+    IndexedParallelIterator, IntoParallelIterator, ParallelIterator, ParallelSliceMut,
 };
 
 use super::buffer::Aligned;
@@ -15,6 +21,7 @@ use super::epilogue::Epilogue;
 use super::gemm::Panels;
 use super::map::Map;
 use super::simd::{LANES, V, load_line, store_line};
+use crate::threads::shared;
 
 /// Places of a transformed tile.
 const PLACES: usize = 36;
@@ -32,6 +39,7 @@ pub struct Winograd {
 pub struct Scratch {
     tiles: Aligned,
     products: Aligned,
+    panel: Aligned,
 }
 
 impl Winograd {
@@ -40,33 +48,24 @@ impl Winograd {
     pub fn new(
         inputs: usize,
         outputs: usize,
-        at: impl Fn(usize, usize, usize, usize) -> f32,
+        at: impl Fn(usize, usize, usize, usize) -> f32 + Sync,
     ) -> Self {
-        const G: [[f64; 3]; 6] = [
-            [0.25, 0.0, 0.0],
-            [-1.0 / 6.0, -1.0 / 6.0, -1.0 / 6.0],
-            [-1.0 / 6.0, 1.0 / 6.0, -1.0 / 6.0],
-            [1.0 / 24.0, 1.0 / 12.0, 1.0 / 6.0],
-            [1.0 / 24.0, -1.0 / 12.0, 1.0 / 6.0],
-            [0.0, 0.0, 1.0],
-        ];
-        let transformed = |place: usize, input: usize, output: usize| -> f32 {
-            let (row, column) = (place / 6, place % 6);
-            let mut sum = 0.0;
-            for (y, up) in G[row].into_iter().enumerate() {
-                for (x, along) in G[column].into_iter().enumerate() {
-                    sum += up * along * f64::from(at(output, input, y, x));
-                }
-            }
-            sum as f32
-        };
-        let places = (0..PLACES)
-            .map(|place| {
-                Panels::pack(inputs.next_multiple_of(LANES), outputs, |input, output| {
-                    if input < inputs { transformed(place, input, output) } else { 0.0 }
+        let rows = inputs.next_multiple_of(LANES);
+        let places = shared(|| {
+            let mut transformed = vec![0.0; inputs * outputs * PLACES];
+            let kernels = transformed.par_chunks_exact_mut(PLACES).enumerate();
+            kernels.for_each(|(number, to)| {
+                let (input, output) = (number / outputs, number % outputs);
+                to.copy_from_slice(&weights::transform(|y, x| at(output, input, y, x)));
+            });
+            let pack = |place: usize| {
+                Panels::pack(rows, outputs, |input, output| {
+                    let number = input * outputs + output;
+                    if input < inputs { transformed[number * PLACES + place] } else { 0.0 }
                 })
-            })
-            .collect();
+            };
+            (0..PLACES).into_par_iter().map(pack).collect()
+        });
         Self { places }
     }
 

@@ -100,7 +100,7 @@ impl Conv {
         let size = self.weight.size();
         let (numbers, bias) = (super::numbers(&self.weight)?, super::numbers(bias)?);
         let channels = [size[1] as usize, size[0] as usize];
-        let weights = Weights { numbers: &numbers, channels, bias: &bias };
+        let weights = Weights { name: &self.name, numbers: &numbers, channels, bias: &bias };
         Ok(program.convolution(from, &weights, self.window, add))
     }
 }

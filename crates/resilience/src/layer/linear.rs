@@ -55,7 +55,7 @@ impl Layer for Linear {
         let size = self.weight.size();
         let (numbers, bias) = (super::numbers(&self.weight)?, super::numbers(&self.bias)?);
         let channels = [size[1] as usize, size[0] as usize];
-        let weights = Weights { numbers: &numbers, channels, bias: &bias };
+        let weights = Weights { name: &self.name, numbers: &numbers, channels, bias: &bias };
         Ok(program.linear(&weights).is_some())
     }
 

@@ -22,7 +22,7 @@ fn convolution(
 ) -> usize {
     let size = window.size as usize;
     let numbers = numbers(channels[0] * channels[1] * size * size);
-    let weights = Weights { numbers: &numbers, channels, bias: &numbers[..channels[1]] };
+    let weights = Weights { name: "", numbers: &numbers, channels, bias: &numbers[..channels[1]] };
     program.convolution(from, &weights, window, add).unwrap()
 }
 
@@ -43,7 +43,8 @@ fn tangled() -> Program {
     let _ = convolution(&mut p, fifth, [16, 16], Window::THREE, Some(around));
     p.flatten().unwrap();
     let numbers = numbers(16 * 6 * 5);
-    p.linear(&Weights { numbers: &numbers, channels: [96, 5], bias: &numbers[..5] }).unwrap();
+    p.linear(&Weights { name: "", numbers: &numbers, channels: [96, 5], bias: &numbers[..5] })
+        .unwrap();
     p
 }
 
@@ -56,7 +57,7 @@ fn engines() -> Vec<Engine> {
         let network = architecture.build(0, Kind::Float).unwrap();
         network.folded().unwrap().lowered().unwrap().unwrap()
     });
-    programs.chain([tangled()]).map(|program| Engine::new(program).unwrap()).collect()
+    programs.chain([tangled()]).map(|program| Engine::new(program, Keep::Masks).unwrap()).collect()
 }
 
 /// Would catch a buffer that is given to a new value before the last reader of the old one, or to
@@ -144,7 +145,7 @@ fn answers(
     let mut tape = engine.tape(pixels.len() / engine.pixels());
     let (mut logits, mut gradient) = (vec![0.0; towards.len()], vec![0.0; pixels.len()]);
     engine.forward(space, pixels, &mut logits, Some(&mut tape));
-    engine.backward(space, &tape, towards, &mut gradient);
+    engine.backward(space, &tape, towards, None, Some(&mut gradient));
     [logits, gradient]
 }
 

@@ -9,10 +9,11 @@ mod geometry;
 mod not_finite;
 mod order;
 mod refused;
+mod training;
 
 use tch::{Kind, Tensor};
 
-use super::{Program, Team};
+use super::{Gradient, Program, Team, Trainer};
 use crate::layer::{Builder, Conv, Layer, Layers, Linear, Mode, Parameter, Window};
 use crate::rng::{self, Purpose};
 
@@ -57,6 +58,35 @@ impl Case {
         Team::new(self.program()?, threads)
     }
 
+    /// The layers as they are. None where one has a batch norm.
+    fn lowered(&self) -> Option<Program> {
+        let mut program = Program::new(self.input.map(|side| side as usize));
+        let lowered = self.layers.iter().all(|layer| layer.lower(&mut program).unwrap());
+        lowered.then_some(program)
+    }
+
+    fn trainer(&self, threads: u32) -> Option<Trainer> {
+        Trainer::new(self.lowered()?, threads)
+    }
+
+    /// The gradients of the same sum as in [`Case::answers`] with respect to the parameters, by
+    /// libtorch in f64; their names are those of the state dict.
+    fn gradients(
+        &self,
+        images: &Tensor,
+        weights: &dyn Fn(&Tensor) -> Tensor,
+    ) -> Vec<(String, Tensor)> {
+        let tensors = || self.parameters.iter().map(|parameter| parameter.tensor.shallow_clone());
+        let _: Vec<_> = tensors().map(|tensor| tensor.set_requires_grad(true)).collect();
+        let logits = self.logits(images);
+        let total = (&logits * weights(&logits)).sum(Kind::Double);
+        let tensors: Vec<_> = tensors().collect();
+        let found = Tensor::run_backward(&[total], &tensors, false, false);
+        let _: Vec<_> =
+            tensors.iter().map(|tensor| tensor.shallow_clone().set_requires_grad(false)).collect();
+        self.parameters.iter().map(|parameter| parameter.name.clone()).zip(found).collect()
+    }
+
     /// So many random images, `[n,c,h,w]` in f64, of numbers that f32 holds exactly.
     fn images(&self, n: i64) -> Tensor {
         let [c, h, w] = self.input;
@@ -93,6 +123,26 @@ fn answers(
     let size = images.size();
     let gradient = Tensor::from_slice(&gradient).view([size[0], size[2], size[3], size[1]]);
     [logits, gradient.permute([0, 3, 1, 2])]
+}
+
+/// Logits, the gradient of the pixels and those of the parameters of some images.
+fn lessons(
+    trainer: &Trainer,
+    images: &Tensor,
+    classes: usize,
+    weights: &dyn Fn(&Tensor) -> Tensor,
+) -> ([Tensor; 2], Vec<(String, Vec<f32>)>) {
+    let (logits, lap) = trainer.forward(&pixels(images), classes);
+    let logits = Tensor::from_slice(&logits).view([-1, classes as i64]);
+    let gradient = trainer.backward(lap, &flat(&weights(&logits)), classes, true).unwrap();
+    let size = images.size();
+    let gradient = Tensor::from_slice(&gradient).view([size[0], size[2], size[3], size[1]]);
+    let named = |gradient: Gradient| {
+        let Gradient { name, weight, bias } = gradient;
+        [(format!("{name}.weight"), weight), (format!("{name}.bias"), bias)]
+    };
+    let parameters = trainer.take_gradients().into_iter().flat_map(named).collect();
+    ([logits, gradient.permute([0, 3, 1, 2])], parameters)
 }
 
 /// Weights of the logits `[n,k]`, which differ from logit to logit and from row to row.

@@ -94,7 +94,7 @@ fn pixels_of_three_channels_go_into_convolutions_alone() {
 /// Appends a 3x3 convolution of eight channels.
 fn three(program: &mut Program, from: usize, add: Option<usize>) -> Option<usize> {
     let numbers = vec![0.1; 8 * 8 * 9];
-    let weights = Weights { numbers: &numbers, channels: [8, 8], bias: &[0.0; 8] };
+    let weights = Weights { name: "", numbers: &numbers, channels: [8, 8], bias: &[0.0; 8] };
     program.convolution(from, &weights, Window::THREE, add)
 }
 
@@ -135,7 +135,7 @@ fn ways_back_that_are_not_known_are_refused() {
     assert!(!accepted(unread) && !accepted(twice) && !accepted(unmasked));
     // Of another size than what it is added to.
     let other_size = |p: &mut Program| {
-        let weights = Weights { numbers: &[0.1; 64], channels: [8, 8], bias: &[0.0; 8] };
+        let weights = Weights { name: "", numbers: &[0.1; 64], channels: [8, 8], bias: &[0.0; 8] };
         let halving = Window { size: 1, stride: 2, padding: 0 };
         p.convolution(0, &weights, halving, Some(0)).map(drop)
     };
