@@ -1,7 +1,8 @@
-//! Images as plain numbers on the host, without copies where libtorch has them so.
+//! Images and parameters as plain numbers on the host, without copies where libtorch has them so.
 
 use std::ops::Deref;
 
+use tch::kind::Element;
 use tch::{Device, Kind, Tensor};
 
 use crate::error::EngineError;
@@ -24,6 +25,25 @@ impl Pixels {
         let [n, c, h, w] = [0, 1, 2, 3].map(|dim| like.size()[dim]);
         Ok(Tensor::f_from_slice(numbers)?.f_view([n, h, w, c])?.f_permute([0, 3, 1, 2])?)
     }
+}
+
+/// The numbers of a tensor in the order of memory, to be changed: one on the host, of numbers of that
+/// kind, without gaps.
+#[expect(unsafe_code, reason = "the numbers of a tensor, which nothing else gives as a slice")]
+pub fn numbers_mut<T: Element>(tensor: &mut Tensor) -> Result<&mut [T], EngineError> {
+    let (size, stride) = (tensor.size(), tensor.stride());
+    let last: i64 = size.iter().zip(stride).map(|(size, stride)| (size - 1) * stride).sum();
+    let dense = last + 1 == tensor.numel() as i64;
+    if tensor.kind() != T::KIND || tensor.device() != Device::Cpu || !dense {
+        return Err(EngineError::Input {
+            what: "parameter",
+            expected: format!("{:?} on the host, without gaps", T::KIND),
+            found: format!("{tensor:?}"),
+        });
+    }
+    // SAFETY: so many numbers of that kind lie there, and live as long as the tensor. Nothing in the
+    // engine looks at a parameter while its optimiser changes it.
+    Ok(unsafe { std::slice::from_raw_parts_mut(tensor.data_ptr().cast(), tensor.numel()) })
 }
 
 impl Deref for Pixels {

@@ -1,13 +1,21 @@
 //! Optimisers with their state in the open, so that training resumes bit for bit.
 
-use tch::Tensor;
+use num_traits::Float;
+use rayon::prelude::{IndexedParallelIterator, ParallelIterator, ParallelSlice, ParallelSliceMut};
+use tch::kind::Element;
+use tch::{Kind, Tensor};
 
 use crate::error::EngineError;
+use crate::host::numbers_mut;
 use crate::layer::Parameter;
+use crate::threads::shared;
 
 const BETA1: f64 = 0.9;
 const BETA2: f64 = 0.999;
 const EPSILON: f64 = 1e-8;
+
+/// Numbers that a thread takes at once.
+const PIECE: usize = 16 * 1024;
 
 /// Adam (Kingma and Ba 2015) with PyTorch's constants: betas 0.9 and 0.999, epsilon 1e-8, no
 /// weight decay.
@@ -55,14 +63,10 @@ impl Adam {
         let step_size = self.learning_rate / (1.0 - BETA1.powi(steps));
         let scale = (1.0 - BETA2.powi(steps)).sqrt();
         for slot in &mut self.slots {
-            let mut gradient = slot.parameter.f_grad()?;
-            let _ = slot.mean.f_lerp_(&gradient, 1.0 - BETA1)?;
-            let squared = gradient.f_square()?.f_mul_scalar_(1.0 - BETA2)?;
-            let _ = slot.square.f_mul_scalar_(BETA2)?.f_add_(&squared)?;
-            let length = slot.square.f_sqrt()?.f_div_scalar_(scale)?.f_add_scalar_(EPSILON)?;
-            let update = slot.mean.f_div(&length)?.f_mul_scalar_(step_size)?;
-            let _ = slot.parameter.f_sub_(&update)?;
-            let _ = gradient.f_zero_()?;
+            match slot.parameter.kind() {
+                Kind::Double => slot.step::<f64>(step_size, scale)?,
+                _ => slot.step::<f32>(step_size, scale)?,
+            }
         }
         Ok(())
     }
@@ -87,5 +91,41 @@ impl Adam {
                 (format!("adam.square.{}", slot.name), &mut slot.square),
             ]
         })
+    }
+}
+
+impl Slot {
+    /// A step of this parameter: everything is read and written once, on all threads.
+    fn step<T: Element + Float + Send + Sync>(
+        &mut self,
+        step_size: f64,
+        scale: f64,
+    ) -> Result<(), EngineError> {
+        let found = self.parameter.f_grad()?;
+        // Mostly it lies as its parameter does, and is shared.
+        let mut gradient = found.shallow_clone();
+        if gradient.stride() != self.parameter.stride() {
+            gradient = self.parameter.f_empty_like()?;
+            gradient.f_copy_(&found)?;
+        }
+        let parameter = numbers_mut::<T>(&mut self.parameter)?.par_chunks_mut(PIECE);
+        let gradient = numbers_mut::<T>(&mut gradient)?.par_chunks(PIECE);
+        let mean = numbers_mut::<T>(&mut self.mean)?.par_chunks_mut(PIECE);
+        let square = numbers_mut::<T>(&mut self.square)?.par_chunks_mut(PIECE);
+        let number = |value: f64| T::from(value).unwrap_or_else(T::nan);
+        let [beta1, beta2, epsilon] = [BETA1, BETA2, EPSILON].map(number);
+        let [step_size, scale] = [step_size, scale].map(number);
+        let one = T::one();
+        shared(|| {
+            parameter.zip(gradient).zip(mean.zip(square)).for_each(|((ps, gs), (ms, vs))| {
+                for (((p, g), m), v) in ps.iter_mut().zip(gs.iter().copied()).zip(ms).zip(vs) {
+                    *m = *m + (g - *m) * (one - beta1);
+                    *v = *v * beta2 + g * g * (one - beta2);
+                    *p = *p - step_size * *m / (v.sqrt() / scale + epsilon);
+                }
+            });
+        });
+        let _ = found.shallow_clone().f_zero_()?;
+        Ok(())
     }
 }
