@@ -7,6 +7,9 @@ mod checkpoint;
 
 use std::path::{Path, PathBuf};
 
+use rayon::prelude::{
+    IndexedParallelIterator, IntoParallelRefIterator, ParallelIterator, ParallelSliceMut,
+};
 use resilience_core::context::Context;
 use resilience_core::dataset::Images;
 use resilience_core::event::{Event, Unit};
@@ -17,10 +20,11 @@ use crate::augment::{self, Augmentation};
 use crate::batch::Batch;
 use crate::error::EngineError;
 use crate::evaluate::check_cancelled;
-use crate::model::Native;
+use crate::model::{Learner, Native};
 use crate::optim::Adam;
 use crate::recipe::{Losses, Recipe, RecipeSpec};
 use crate::rng::{self, Purpose};
+use crate::threads::shared;
 
 /// How to train.
 #[derive(Clone, Debug)]
@@ -96,8 +100,9 @@ pub fn train(
     plan: &Plan,
 ) -> Result<Vec<EpochRecord>, EngineError> {
     let recipe = plan.recipe.plan(plan.threat);
+    let mut learner = Learner::new(model)?;
     let mut optimiser = Adam::new(model.network().trainable(), plan.learning_rate)?;
-    let identity = checkpoint::identity(model, images, plan);
+    let identity = checkpoint::identity(model, images, plan, learner.computes_in());
     let mut epochs = match &plan.checkpoint {
         Some(checkpoint) if checkpoint.resume => {
             resume(context, &checkpoint.path, &identity, model, &mut optimiser)?
@@ -106,7 +111,7 @@ pub fn train(
     };
     for epoch in epochs.len() as u32 + 1..=plan.epochs {
         let record =
-            run_epoch(context, model, images, plan, recipe.as_ref(), &mut optimiser, epoch)?;
+            run_epoch(context, &mut learner, images, plan, recipe.as_ref(), &mut optimiser, epoch)?;
         // The last step of an epoch has no loss after it that would tell.
         if let Some(name) = model.network().not_finite()? {
             return Err(EngineError::WeightNotFinite { name: name.to_owned() });
@@ -141,7 +146,7 @@ fn resume(
 
 fn run_epoch(
     context: &mut Context,
-    model: &Native,
+    learner: &mut Learner,
     images: &Images,
     plan: &Plan,
     recipe: &dyn Recipe,
@@ -158,7 +163,7 @@ fn run_epoch(
     for (step, rows) in order.chunks(plan.batch).enumerate() {
         check_cancelled(context)?;
         let batch = augmented(images, rows, plan, epoch)?;
-        let losses = recipe.gradients(model, &batch)?;
+        let losses = learner.learn(|learner| recipe.gradients(learner, &batch))?;
         if !losses.total.is_finite() {
             let (step, loss) = (step as u64 + 1, losses.total);
             return Err(EngineError::LossNotFinite { epoch, step, loss });
@@ -190,11 +195,14 @@ fn augmented(
 ) -> Result<Batch, EngineError> {
     let size: usize = images.shape().iter().product();
     let mut pixels = vec![0.0; rows.len() * size];
-    for (&row, out) in rows.iter().zip(pixels.chunks_exact_mut(size)) {
-        let mut rng = rng::stream(plan.seed, Purpose::Augmentation, u64::from(epoch), row as u64);
-        let drawn = plan.augmentation.draw(&mut rng);
-        augment::transform(images, row, drawn, plan.augmentation.interpolation, out);
-    }
+    shared(|| {
+        rows.par_iter().zip(pixels.par_chunks_exact_mut(size)).for_each(|(&row, out)| {
+            let mut rng =
+                rng::stream(plan.seed, Purpose::Augmentation, u64::from(epoch), row as u64);
+            let drawn = plan.augmentation.draw(&mut rng);
+            augment::transform(images, row, drawn, plan.augmentation.interpolation, out);
+        });
+    });
     let labels: Vec<i64> = rows.iter().map(|&row| i64::from(images.labels()[row])).collect();
     Batch::from_pixels(&pixels, &labels, images.shape())
 }

@@ -7,7 +7,6 @@ use tch::{Kind, Tensor};
 use super::input::Input;
 use super::{Classifier, Differentiable, Native, Pass};
 use crate::error::EngineError;
-use crate::host::Pixels;
 use crate::kernel::Team;
 
 /// A native network, computed in f32 by [`crate::kernel`]. It differs from libtorch by rounding.
@@ -24,28 +23,11 @@ impl Compiled {
     pub fn new(model: &Native) -> Result<Option<Self>, EngineError> {
         let network = model.network().folded()?;
         let Some(program) = network.lowered()? else { return Ok(None) };
-        let program = match model.input().normalise.values()? {
-            Some([mean, std]) => program.normalising(&mean, &std),
-            None => program,
-        };
+        let program = model.input().normalising(program)?;
         let Some(team) = Team::new(program, crate::threads()) else { return Ok(None) };
         let spec = network.architecture();
         let (shape, classes) = (spec.input, spec.classes as usize);
         Ok(Some(Self { input: model.input().clone(), shape, team: Rc::new(team), classes }))
-    }
-
-    /// What the kernels take: numbers in the order of memory, `[n,h,w,c]`. Images of another size,
-    /// which the network itself might take, are an error.
-    fn pixels(&self, images: &Tensor) -> Result<Pixels, EngineError> {
-        let size = images.size();
-        if size.get(1..) != Some(self.shape.as_slice()) {
-            return Err(EngineError::Input {
-                what: "images for the kernels",
-                expected: format!("[n] and {:?}", self.shape),
-                found: format!("{size:?}"),
-            });
-        }
-        Pixels::of(&self.input.noisy(&images.f_detach()?)?)
     }
 
     fn tensor(&self, logits: &[f32]) -> Result<Tensor, EngineError> {
@@ -56,7 +38,7 @@ impl Compiled {
 impl Classifier for Compiled {
     fn logits(&self, images: &Tensor) -> Result<Tensor, EngineError> {
         let _guard = tch::no_grad_guard();
-        self.tensor(&self.team.logits(&self.pixels(images)?, self.classes))
+        self.tensor(&self.team.logits(&self.input.pixels(images, self.shape)?, self.classes))
     }
 
     fn declared_noisy(&self) -> bool {
@@ -70,10 +52,7 @@ impl Differentiable for Compiled {
     }
 
     fn pass(&self, images: &Tensor) -> Result<Pass, EngineError> {
-        let (logits, run) = {
-            let _guard = tch::no_grad_guard();
-            self.team.run(&self.pixels(images)?, self.classes)
-        };
+        let (logits, run) = self.team.run(&self.input.pixels(images, self.shape)?, self.classes);
         let (team, classes) = (Rc::clone(&self.team), self.classes);
         let size = images.size();
         let shape = [size[0], size[2], size[3], size[1]];

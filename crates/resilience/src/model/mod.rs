@@ -6,6 +6,7 @@
 #[cfg(target_arch = "x86_64")]
 mod compiled;
 mod input;
+mod learner;
 mod native;
 mod normalise;
 mod oracle;
@@ -15,6 +16,7 @@ use tch::Tensor;
 
 #[cfg(target_arch = "x86_64")]
 pub use compiled::Compiled;
+pub use learner::{Lap, Learner, Towards};
 pub use native::Native;
 pub use normalise::Normalise;
 pub use oracle::{Ascent, Objectives, Oracle, Passes, Span};

@@ -13,9 +13,8 @@ use super::{Losses, Recipe, RecipeSpec};
 use crate::batch::Batch;
 use crate::error::EngineError;
 use crate::geometry;
-use crate::layer::Mode;
 use crate::loss;
-use crate::model::Native;
+use crate::model::{Learner, Towards};
 
 pub(super) static SPEC: RecipeSpec = RecipeSpec {
     id: "fgsm-joint",
@@ -36,29 +35,26 @@ struct FgsmJoint {
 }
 
 impl Recipe for FgsmJoint {
-    fn gradients(&self, model: &Native, batch: &Batch) -> Result<Losses, EngineError> {
-        let images = batch.images.f_detach()?.f_set_requires_grad(true)?;
-        let logits = model.forward(&images, Mode::Train)?;
-        let clean = loss::cross_entropy(&logits, &batch.labels)?;
-        clean.f_backward()?;
+    fn gradients(&self, learner: &Learner, batch: &Batch) -> Result<Losses, EngineError> {
+        let pass = learner.pass(&batch.images, Towards::ImagesToo)?;
+        let clean = loss::cross_entropy(&pass.logits, &batch.labels)?;
+        let clean_accuracy = loss::accuracy(&pass.logits, &batch.labels)?;
+        let gradient = learner.backward_to_images(pass, &clean)?;
 
-        let adversarial = geometry::steepest_step(self.threat, &batch.images, &images.f_grad()?)?;
-        let adversarial_logits = model.forward(&adversarial, Mode::Train)?;
-        let attacked = loss::cross_entropy(&adversarial_logits, &batch.labels)?;
-        attacked.f_backward()?;
+        let adversarial = geometry::steepest_step(self.threat, &batch.images, &gradient)?;
+        let pass = learner.pass(&adversarial, Towards::Weights)?;
+        let attacked = loss::cross_entropy(&pass.logits, &batch.labels)?;
+        let adversarial_accuracy = loss::accuracy(&pass.logits, &batch.labels)?;
+        learner.backward(pass, &attacked)?;
 
-        let n = batch.labels.size()[0] as f64;
         let (clean, attacked) = (clean.f_double_value(&[])?, attacked.f_double_value(&[])?);
         Ok(Losses {
             total: clean + attacked,
             scalars: vec![
                 ("clean_loss", clean),
                 ("adversarial_loss", attacked),
-                ("clean_accuracy", loss::correct(&logits, &batch.labels)? as f64 / n),
-                (
-                    "adversarial_accuracy",
-                    loss::correct(&adversarial_logits, &batch.labels)? as f64 / n,
-                ),
+                ("clean_accuracy", clean_accuracy),
+                ("adversarial_accuracy", adversarial_accuracy),
             ],
         })
     }

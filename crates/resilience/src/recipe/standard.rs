@@ -3,9 +3,8 @@
 use super::{Losses, Recipe, RecipeSpec};
 use crate::batch::Batch;
 use crate::error::EngineError;
-use crate::layer::Mode;
 use crate::loss;
-use crate::model::Native;
+use crate::model::{Learner, Towards};
 
 pub(super) static SPEC: RecipeSpec = RecipeSpec {
     id: "standard",
@@ -21,12 +20,12 @@ pub(super) static SPEC: RecipeSpec = RecipeSpec {
 struct Standard;
 
 impl Recipe for Standard {
-    fn gradients(&self, model: &Native, batch: &Batch) -> Result<Losses, EngineError> {
-        let logits = model.forward(&batch.images, Mode::Train)?;
-        let loss = loss::cross_entropy(&logits, &batch.labels)?;
-        loss.f_backward()?;
+    fn gradients(&self, learner: &Learner, batch: &Batch) -> Result<Losses, EngineError> {
+        let pass = learner.pass(&batch.images, Towards::Weights)?;
+        let loss = loss::cross_entropy(&pass.logits, &batch.labels)?;
+        let accuracy = loss::accuracy(&pass.logits, &batch.labels)?;
+        learner.backward(pass, &loss)?;
         let total = loss.f_double_value(&[])?;
-        let accuracy = loss::correct(&logits, &batch.labels)? as f64 / logits.size()[0] as f64;
         Ok(Losses { total, scalars: vec![("clean_loss", total), ("clean_accuracy", accuracy)] })
     }
 }

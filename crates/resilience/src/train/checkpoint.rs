@@ -34,7 +34,12 @@ struct Header {
 }
 
 /// What must be the same for a run to go on as if it had never stopped.
-pub(super) fn identity(model: &Native, images: &Images, plan: &Plan) -> Vec<(String, String)> {
+pub(super) fn identity(
+    model: &Native,
+    images: &Images,
+    plan: &Plan,
+    computes_in: &str,
+) -> Vec<(String, String)> {
     let data = images.record();
     let mut identity = plan.settings();
     identity.extend([
@@ -42,7 +47,8 @@ pub(super) fn identity(model: &Native, images: &Images, plan: &Plan) -> Vec<(Str
         ("data".to_owned(), format!("{} {}, {} images", data.name, data.split, data.n)),
         ("data sha256".to_owned(), data.sha256),
         ("normalisation".to_owned(), model.normalise().describe().to_owned()),
-        // The order of additions inside libtorch depends on these.
+        // The order of additions depends on these.
+        ("computed in".to_owned(), computes_in.to_owned()),
         ("threads".to_owned(), crate::threads().to_string()),
         ("libtorch".to_owned(), crate::LIBTORCH_VERSION.to_owned()),
     ]);

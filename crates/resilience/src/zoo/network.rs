@@ -92,6 +92,12 @@ impl Network {
         Ok(Some(program))
     }
 
+    /// Whether it computes in this precision throughout.
+    #[must_use]
+    pub fn computes_in(&self, kind: Kind) -> bool {
+        [self.kind(), self.inner] == [kind; 2]
+    }
+
     /// What it computes in.
     fn kind(&self) -> Kind {
         kind_of(&self.parameters)

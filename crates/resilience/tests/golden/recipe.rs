@@ -1,7 +1,7 @@
 //! Twenty float64 training steps of each recipe against PyTorch.
 
 use resilience::batch::Batch;
-use resilience::model::{Native, Normalise};
+use resilience::model::{Learner, Native, Normalise};
 use resilience::optim::Adam;
 use resilience::{recipe, zoo};
 use resilience_core::format::array::{Array, ArrayData, StateDict};
@@ -43,6 +43,7 @@ fn twenty_steps_agree_with_pytorch() {
         network.load_state_dict(&initial()).unwrap();
         let normalise = Normalise::new(&[0.0; 3], &[1.0; 3], Kind::Double).unwrap();
         let model = Native::new(network, normalise);
+        let mut learner = Learner::new(&model).unwrap();
         let mut adam = Adam::new(model.network().trainable(), 1e-3).unwrap();
         let threat = Threat::new(Norm::Linf, "0.1".parse().unwrap()).unwrap();
         let recipe = recipe::find(id).unwrap().plan(threat);
@@ -51,7 +52,7 @@ fn twenty_steps_agree_with_pytorch() {
                 images: formula::images(1000 + step as u64, [16, 3, 32, 32]),
                 labels: formula::labels(2000 + step as u64, 16),
             };
-            let found = recipe.gradients(&model, &batch).unwrap();
+            let found = learner.learn(|learner| recipe.gradients(learner, &batch)).unwrap();
             adam.step().unwrap();
             for (name, scalar) in [("clean", "clean_loss"), ("adversarial", "adversarial_loss")] {
                 if losses[name].is_null() {
