@@ -7,9 +7,9 @@ use rayon::prelude::{IndexedParallelIterator, ParallelIterator, ParallelSlice};
 use resilience_core::threat::{Norm, Threat};
 use tch::{Device, Kind, Tensor};
 
-pub use self::hyperplane::to_hyperplane;
+pub use self::hyperplane::{Approach, approach};
 use crate::error::EngineError;
-use crate::host::Pixels;
+use crate::host::{self, Number, Pixels};
 use crate::rng::{self, Key, Purpose};
 use crate::rows::per_row;
 use crate::threads;
@@ -136,25 +136,50 @@ fn linf_with_momentum(
 ) -> Result<Tensor, EngineError> {
     let (eps, a) = (from.threat.eps().value() as f32, from.share as f32);
     let rest = (1.0 - from.share) as f32;
-    let [x, previous, origins, gradient] =
-        [from.current, from.previous, from.origins, gradient].map(Pixels::of);
-    let (x, previous, origins, gradient) = (x?, previous?, origins?, gradient?);
     let steps = Vec::<f32>::try_from(step.f_to_kind(Kind::Float)?)?;
-    let size = x.len() / steps.len().max(1);
-    let mut next = vec![0.0_f32; x.len()];
-    for (row, &step) in steps.iter().enumerate() {
-        let part = row * size..(row + 1) * size;
-        let (x, previous) = (&x[part.clone()], &previous[part.clone()]);
-        let (origins, gradient) = (&origins[part.clone()], &gradient[part.clone()]);
+    let images = [from.current, from.previous, from.origins, gradient];
+    host::by_rows::<f32, (), 4>(images, |(), row, [x, previous, origins, gradient], next| {
+        let step = steps[row];
         let inputs = x.iter().zip(previous).zip(origins).zip(gradient);
-        for (next, (((&x, &previous), &origin), &g)) in next[part].iter_mut().zip(inputs) {
+        for (next, (((&x, &previous), &origin), &g)) in next.iter_mut().zip(inputs) {
             let project = |value: f32| value.max(origin - eps).min(origin + eps).clamp(0.0, 1.0);
             let sign = f32::from(u8::from(g > 0.0)) - f32::from(u8::from(g < 0.0));
             let z = project(x + sign * step);
             *next = project(x + (z - x) * a + (x - previous) * rest);
         }
+    })
+}
+
+/// The points at `share` of the way from the origins to the images in the rows where `back` holds, and
+/// the images themselves in the others.
+pub fn way_back(
+    origins: &Tensor,
+    images: &Tensor,
+    back: &[bool],
+    share: f64,
+) -> Result<Tensor, EngineError> {
+    if images.kind() == Kind::Double {
+        return rows_back::<f64>(origins, images, back, share);
     }
-    Pixels::tensor(&next, from.current)
+    rows_back::<f32>(origins, images, back, share)
+}
+
+fn rows_back<T: Number>(
+    origins: &Tensor,
+    images: &Tensor,
+    back: &[bool],
+    share: f64,
+) -> Result<Tensor, EngineError> {
+    host::by_rows::<T, (), 2>([images, origins], |(), row, [images, origins], points| {
+        if !back[row] {
+            points.copy_from_slice(images);
+            return;
+        }
+        for (point, (&image, &origin)) in points.iter_mut().zip(images.iter().zip(origins)) {
+            let (image, origin): (f64, f64) = (image.into(), origin.into());
+            *point = T::nearest(origin + share * (image - origin));
+        }
+    })
 }
 
 /// Random numbers in the shape of `images`, in the distribution that directions in this norm are
@@ -298,25 +323,27 @@ pub fn reach(
 
 /// What is not a number is outside the box, and counts as no distance.
 fn reach_of(norm: Norm, image: &[f32], origin: &[f32]) -> (f64, bool) {
-    const LANES: usize = 8;
-    let (mut sums, mut inside) = ([0.0_f64; LANES], [true; LANES]);
-    for (image, origin) in image.chunks(LANES).zip(origin.chunks(LANES)) {
-        for (lane, (&pixel, &origin)) in image.iter().zip(origin).enumerate() {
-            let change = (f64::from(pixel) - f64::from(origin)).abs();
-            sums[lane] = match norm {
-                Norm::Linf => sums[lane].max(change),
-                Norm::L2 => sums[lane] + change * change,
-                Norm::L1 => sums[lane] + change,
-            };
-            inside[lane] &= (0.0..=1.0).contains(&pixel);
-        }
-    }
+    let change = |pixel: f32, origin: f32| (f64::from(pixel) - f64::from(origin)).abs();
+    let both = [image, origin];
     let distance = match norm {
-        Norm::Linf => sums.into_iter().fold(0.0, f64::max),
-        Norm::L2 => sums.into_iter().sum::<f64>().sqrt(),
-        Norm::L1 => sums.into_iter().sum(),
+        Norm::Linf => host::in_lanes(both, |most, [x, x0]| larger(most, change(x, x0)))
+            .into_iter()
+            .fold(0.0, larger),
+        Norm::L2 => host::in_lanes(both, |sum, [x, x0]| sum + change(x, x0).powi(2))
+            .into_iter()
+            .sum::<f64>()
+            .sqrt(),
+        Norm::L1 => {
+            host::in_lanes(both, |sum, [x, x0]| sum + change(x, x0)).into_iter().sum::<f64>()
+        }
     };
-    (distance, inside.into_iter().all(|inside| inside))
+    let inside = image.iter().fold(true, |inside, pixel| inside & (0.0..=1.0).contains(pixel));
+    (distance, inside)
+}
+
+/// The larger one; the first where the second is no number.
+fn larger(a: f64, b: f64) -> f64 {
+    if b > a { b } else { a }
 }
 
 /// Whether every pixel of an image lies in [0, 1]: `[n,c,h,w]` -> `[n]`. NaN lies nowhere.

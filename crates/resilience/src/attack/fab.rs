@@ -33,10 +33,10 @@ use tch::Tensor;
 use super::settings::{RESTARTS, Range, Setting};
 use super::{Attack, AttackSpec, Candidates, Request, Rows, Search, State};
 use crate::error::EngineError;
-use crate::geometry;
+use crate::geometry::{self, Approach};
 use crate::loss::logit_of;
 use crate::model::{Oracle, Passes};
-use crate::rows::{choose, per_row};
+use crate::rows::choose;
 
 const SOURCE: &str = "Croce and Hein 2020, Minimally Distorted Adversarial Examples with a Fast \
                       Adaptive Boundary Attack; fra31/auto-attack";
@@ -242,23 +242,14 @@ impl Iterate {
 
     /// The next point.
     fn advance(&self, excess: &Tensor, gradient: &Tensor) -> Result<Tensor, EngineError> {
-        let norm = self.run.threat.norm();
-        let size = self.current.size();
-        let flat = |t: &Tensor| t.f_flatten(1, -1); // [n, d]
-        let (x, x0, w) = (flat(&self.current)?, flat(&self.origins)?, flat(gradient)?);
-        let back = w.f_mul(&x0.f_sub(&x)?)?.f_sum_dim_intlist([1].as_slice(), false, None)?;
-        let way = |from: &Tensor, excess: &Tensor| -> Result<(Tensor, Tensor), EngineError> {
-            let change = geometry::to_hyperplane(norm, from, &w, excess)?;
-            let length = geometry::length(norm, &change)?.f_clamp_min(1e-8)?; // [n]
-            let end = from.f_add(&change.f_mul_scalar(self.run.eta)?)?;
-            Ok((end.f_view(size.as_slice())?, length))
+        let from = Approach {
+            norm: self.run.threat.norm(),
+            origins: &self.origins,
+            current: &self.current,
+            alpha_max: self.run.alpha_max,
+            eta: self.run.eta,
         };
-        let (end, length) = way(&x, excess)?;
-        let (end0, length0) = way(&x0, &excess.f_add(&back)?)?;
-        let share = length.f_div(&length.f_add(&length0)?)?.f_clamp_max(self.run.alpha_max)?;
-        let share = per_row(&share)?;
-        let mixed = end.f_add(&end0.f_sub(&end)?.f_mul(&share)?)?;
-        crate::layout::channels_last(&mixed.f_clamp(0.0, 1.0)?)
+        geometry::approach(&from, gradient, excess)
     }
 }
 
@@ -268,8 +259,8 @@ impl State for Iterate {
         let images = self.advance(&difference, &gradient)?;
         let logits = oracle.logits(&images)?;
         let broken = logits.f_argmax(1, false)?.f_ne_tensor(&self.labels)?;
-        let kept = images.f_sub(&self.origins)?.f_mul_scalar(self.run.beta)?;
-        self.current = choose(&broken, &self.origins.f_add(&kept)?, &images)?;
+        let broken = Vec::<bool>::try_from(broken)?;
+        self.current = geometry::way_back(&self.origins, &images, &broken, self.run.beta)?;
         Ok(Candidates { images, logits: Some(logits) })
     }
 

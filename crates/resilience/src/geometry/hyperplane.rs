@@ -1,116 +1,174 @@
-//! The shortest way to a hyperplane inside the box.
+//! A step to a hyperplane inside the box.
 
-use rayon::prelude::{IndexedParallelIterator, ParallelIterator, ParallelSliceMut};
 use resilience_core::threat::Norm;
 use tch::{Kind, Tensor};
 
+use super::larger;
 use crate::error::EngineError;
-use crate::threads;
+use crate::host::{self, LANES, Number};
 
-/// The smallest change, in `norm`, that brings each point to the hyperplane `<w, x> = <w, point> -
-/// excess` without leaving [0, 1]; where the box does not reach that far, the change that comes
-/// nearest to it. `points` and `w` are `[n,d]`, `excess` is `[n]`; the change is `[n,d]`, computed
-/// in f64.
+/// Where a step to a hyperplane starts, and how it goes.
+pub struct Approach<'a> {
+    /// The norm that the ways are shortest in.
+    pub norm: Norm,
+    /// Where the search began, `[n,c,h,w]`.
+    pub origins: &'a Tensor,
+    /// Where it stands, likewise.
+    pub current: &'a Tensor,
+    /// Largest weight of the way from the origins.
+    pub alpha_max: f64,
+    /// How far to go, in ways to the hyperplane.
+    pub eta: f64,
+}
+
+/// A step to the hyperplanes `excess + <w, . - current> = 0`, where `w` is `[n,c,h,w]` and `excess`
+/// is `[n]`. With the shortest ways d and d0 there from a point x and its origin x0, and a =
+/// min(`|d| / (|d| + |d0|)`, `alpha_max`): `clip((1 - a)(x + eta d) + a (x0 + eta d0))`, computed in
+/// f64, on the host and on all threads.
 ///
-/// Every coordinate moves by `min(l v, room)` in the direction in which the excess falls, where
-/// `room` is what the box leaves there and v is 1 for Linf and `|w|` for L2 (the conditions of
-/// Karush, Kuhn and Tucker). What is gained, `sum |w| min(l v, room)`, is piecewise linear and
-/// concave in l, so that Newton's method from the left never goes too far: it ends, exactly, in the
-/// piece where `|excess|` is gained. No sorting is needed, and few rounds are.
+/// The shortest way is the smallest change, in `norm`, that brings a point to the hyperplane without
+/// leaving [0, 1]; where the box does not reach that far, the change that comes nearest to it. Every
+/// coordinate moves by `min(l v, room)` in the direction in which the excess falls, where `room` is
+/// what the box leaves there and v is 1 for Linf and `|w|` for L2 (the conditions of Karush, Kuhn and
+/// Tucker). What is gained, `sum |w| min(l v, room)`, is piecewise linear and concave in l, so that
+/// Newton's method from the left never goes too far: it ends, exactly, in the piece where `|excess|`
+/// is gained. No sorting is needed, and few rounds are.
 ///
 /// The hyperplane of a scaled `w` and `excess` is the same, so that both are scaled to a largest
 /// weight of 1 first: gradients of saturated networks are tiny, but their direction is not.
-pub fn to_hyperplane(
-    norm: Norm,
-    points: &Tensor,
-    w: &Tensor,
-    excess: &Tensor,
-) -> Result<Tensor, EngineError> {
-    let speed: fn(f64) -> f64 = match norm {
-        Norm::Linf => |_| 1.0,
-        Norm::L2 => |weight| weight,
+pub fn approach(from: &Approach, w: &Tensor, excess: &Tensor) -> Result<Tensor, EngineError> {
+    let measure = match from.norm {
+        Norm::Linf => &LINF,
+        Norm::L2 => &L2,
         Norm::L1 => return Err(super::no_l1("projection onto a hyperplane")),
     };
-    let shape = w.size();
-    let width = shape[1] as usize;
-    let (points, weights, excess) = (values(points)?, values(w)?, values(excess)?);
-    let mut change = vec![0.0; weights.len()];
-    threads::shared(|| {
-        let rows = change.par_chunks_mut(width.max(1)).zip(excess).enumerate();
-        rows.for_each_init(Row::default, |row, (number, (change, excess))| {
-            let here = number * width..(number + 1) * width;
-            row.read(&points[here.clone()], &weights[here], excess, speed);
-            row.write(change);
-        });
-    });
-    let change = Tensor::f_from_slice(&change)?.f_view(shape.as_slice())?;
-    Ok(change.f_to_device(w.device())?.f_to_kind(w.kind())?)
+    let excess = Vec::<f64>::try_from(excess.f_to_kind(Kind::Double)?)?;
+    if from.current.kind() == Kind::Double {
+        return in_rows::<f64>(from, measure, w, &excess);
+    }
+    in_rows::<f32>(from, measure, w, &excess)
 }
 
-fn values(tensor: &Tensor) -> Result<Vec<f64>, EngineError> {
-    Ok(Vec::try_from(tensor.f_to_kind(Kind::Double)?.f_contiguous()?.f_view([-1])?)?)
+fn in_rows<T: Number>(
+    from: &Approach,
+    measure: &Measure,
+    w: &Tensor,
+    excess: &[f64],
+) -> Result<Tensor, EngineError> {
+    let (images, alpha_max, eta) = ([from.current, from.origins, w], from.alpha_max, from.eta);
+    host::by_rows(images, |row: &mut Row, number, [x, x0, w]: [&[T]; 3], next| {
+        let weights = &mut row.weights;
+        weights.read(w, measure);
+        let back = |sum, [x, x0, w]: [T; 3]| sum + w.into() * (x0.into() - x.into());
+        let back: f64 = host::in_lanes([x, x0, w], back).into_iter().sum();
+        let (excess, excess0) = (excess[number], excess[number] + back);
+        weights.way(x, w, excess, &mut row.way);
+        weights.way(x0, w, excess0, &mut row.way0);
+        let length = (measure.length)(&row.way).max(SHORT);
+        let length0 = (measure.length)(&row.way0).max(SHORT);
+        let share = (length / (length + length0)).min(alpha_max);
+        let (eta, eta0) = (eta * towards(excess), eta * towards(excess0));
+        let starts = x.iter().zip(x0).zip(w);
+        let ways = row.way.iter().zip(&row.way0);
+        for (next, (((&x, &x0), &w), (way, way0))) in next.iter_mut().zip(starts.zip(ways)) {
+            let (x, x0, w): (f64, f64, f64) = (x.into(), x0.into(), w.into());
+            let sign = f64::from(u8::from(w > 0.0)) - f64::from(u8::from(w < 0.0));
+            let (end, end0) = (x + eta * sign * way, x0 + eta0 * sign * way0);
+            *next = T::nearest((end + (end0 - end) * share).clamp(0.0, 1.0));
+        }
+    })
 }
 
-/// One point with its hyperplane.
+/// No way counts as shorter, so that their share is a number where both are 0.
+const SHORT: f64 = 1e-8;
+
+/// Along the weights or against them, so that the excess falls.
+const fn towards(excess: f64) -> f64 {
+    if excess >= 0.0 { -1.0 } else { 1.0 }
+}
+
+/// What depends on the norm, for whole rows.
+struct Measure {
+    /// How fast coordinates of such weights move; one of no weight does not.
+    speeds: fn(&[f64], &mut [f64]),
+    /// The length of a way, given how far each coordinate moves.
+    length: fn(&[f64]) -> f64,
+}
+
+const LINF: Measure = Measure {
+    speeds: |sizes, speeds| {
+        for (speed, &size) in speeds.iter_mut().zip(sizes) {
+            *speed = f64::from(u8::from(size > 0.0));
+        }
+    },
+    length: |way| {
+        host::in_lanes([way], |most, [way]| larger(most, way)).into_iter().fold(0.0, larger)
+    },
+};
+
+const L2: Measure = Measure {
+    speeds: |sizes, speeds| speeds.copy_from_slice(sizes),
+    length: |way| {
+        host::in_lanes([way], |sum, [way]| sum + way * way).into_iter().sum::<f64>().sqrt()
+    },
+};
+
+/// What a thread keeps from row to row.
 #[derive(Default)]
 struct Row {
-    /// Weights without their signs, the largest being 1.
+    weights: Weights,
+    /// How far each coordinate moves from the point.
+    way: Vec<f64>,
+    /// And from its origin.
+    way0: Vec<f64>,
+}
+
+/// The weights of a hyperplane. Vectors are filled up with zeros to whole lanes.
+#[derive(Default)]
+struct Weights {
+    /// Without their signs, the largest being 1.
     size: Vec<f64>,
     /// How fast each coordinate moves.
     speed: Vec<f64>,
-    /// How far each coordinate can move.
-    room: Vec<f64>,
-    /// Where to: 1, -1, or 0 where the weight is 0.
-    direction: Vec<f64>,
-    /// What has to be gained.
-    wanted: f64,
+    /// What they were multiplied by.
+    scale: f64,
 }
 
-impl Row {
-    fn read(&mut self, points: &[f64], weights: &[f64], excess: f64, speed: fn(f64) -> f64) {
-        let largest = weights.iter().fold(0.0_f64, |largest, w| largest.max(w.abs()));
-        let scale = if largest > 0.0 { 1.0 / largest } else { 0.0 };
-        self.wanted = excess.abs() * scale;
-        // Against the weights where the excess is to fall.
-        let towards = if excess >= 0.0 { -scale } else { scale };
+impl Weights {
+    fn read<T: Number>(&mut self, w: &[T], measure: &Measure) {
+        let most = host::in_lanes([w], |most, [w]| larger(most, w.into().abs()));
+        let largest = most.into_iter().fold(0.0, larger);
+        self.scale = if largest > 0.0 { 1.0 / largest } else { 0.0 };
         self.size.clear();
-        self.size.extend(weights.iter().map(|w| w.abs() * scale));
-        self.speed.clear();
-        self.speed.extend(self.size.iter().map(|&size| speed(size)));
-        self.direction.clear();
-        self.direction.extend(weights.iter().map(|w| {
-            let to = w * towards;
-            if to > 0.0 {
-                1.0
-            } else if to < 0.0 {
-                -1.0
-            } else {
-                0.0
-            }
+        self.size.extend(w.iter().map(|&w| w.into().abs() * self.scale));
+        let whole = w.len().next_multiple_of(LANES);
+        self.size.resize(whole, 0.0);
+        self.speed.resize(whole, 0.0);
+        (measure.speeds)(&self.size, &mut self.speed);
+    }
+
+    /// How far each coordinate moves from `point`, on the shortest way.
+    fn way<T: Number>(&self, point: &[T], w: &[T], excess: f64, way: &mut Vec<f64>) {
+        let towards = towards(excess);
+        way.clear();
+        way.extend(point.iter().zip(w).map(|(&x, &w)| {
+            let (x, w): (f64, f64) = (x.into(), w.into());
+            if w * towards > 0.0 { 1.0 - x } else { x }
         }));
-        self.room.clear();
-        self.room.extend(
-            points.iter().zip(&self.direction).map(|(x, to)| if *to > 0.0 { 1.0 - x } else { *x }),
-        );
-    }
-
-    /// What is gained at length `l`, and how fast it grows there.
-    fn gained(&self, l: f64) -> (f64, f64) {
-        let (mut gained, mut slope) = (0.0, 0.0);
-        for ((size, speed), room) in self.size.iter().zip(&self.speed).zip(&self.room) {
-            let way = l * speed;
-            gained += size * way.min(*room);
-            slope += if way < *room { size * speed } else { 0.0 };
+        way.resize(self.size.len(), 0.0);
+        let l = self.length(way, excess.abs() * self.scale);
+        for (way, &speed) in way.iter_mut().zip(&self.speed) {
+            // A coordinate that does not move has no way, even of infinite length.
+            *way = if speed > 0.0 { smaller(l * speed, *way) } else { 0.0 };
         }
-        (gained, slope)
     }
 
-    /// The length at which enough is gained; infinite where that is nowhere.
-    fn length(&self) -> f64 {
+    /// The length at which `wanted` is gained, with so much room; infinite where that is nowhere.
+    fn length(&self, room: &[f64], wanted: f64) -> f64 {
         let mut l = 0.0;
         loop {
-            let (gained, slope) = self.gained(l);
-            let missing = self.wanted - gained;
+            let (gained, slope) = self.gained(room, l);
+            let missing = wanted - gained;
             // Of a gradient that is no number nothing can be gained; it would never be enough.
             if missing <= 0.0 || missing.is_nan() {
                 return l;
@@ -127,27 +185,47 @@ impl Row {
         }
     }
 
-    fn write(&self, change: &mut [f64]) {
-        let l = self.length();
-        let ways = self.speed.iter().zip(&self.room).zip(&self.direction);
-        for (change, ((speed, room), direction)) in change.iter_mut().zip(ways) {
-            // A coordinate that does not move has no way, even of infinite length.
-            let way = if *speed > 0.0 { (l * speed).min(*room) } else { 0.0 };
-            *change = way * direction;
+    /// What is gained at length `l`, and how fast it grows there.
+    fn gained(&self, room: &[f64], l: f64) -> (f64, f64) {
+        let (mut gained, mut slope) = ([0.0; LANES], [0.0; LANES]);
+        let [sizes, speeds, rooms] =
+            [&self.size, &self.speed, room].map(|numbers| numbers.as_chunks::<LANES>().0);
+        for ((sizes, speeds), rooms) in sizes.iter().zip(speeds).zip(rooms) {
+            let coordinates = sizes.iter().zip(speeds).zip(rooms);
+            let sums = gained.iter_mut().zip(&mut slope);
+            for ((gained, slope), ((size, speed), &room)) in sums.zip(coordinates) {
+                let way = l * speed;
+                *gained += size * smaller(way, room);
+                *slope += if way < room { size * speed } else { 0.0 };
+            }
         }
+        (gained.into_iter().sum(), slope.into_iter().sum())
     }
+}
+
+/// The smaller one; the second where one is no number.
+fn smaller(a: f64, b: f64) -> f64 {
+    if a < b { a } else { b }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tch::Device;
 
+    /// Images of one line each.
     fn rows(values: &[f64], width: i64) -> Tensor {
-        Tensor::from_slice(values).view([-1, width])
+        Tensor::from_slice(values).view([-1, 1, 1, width])
     }
 
     fn values(tensor: &Tensor) -> Vec<f64> {
         Vec::try_from(tensor.contiguous().view([-1])).unwrap()
+    }
+
+    /// The shortest change: a step as far as the plane, which the origin has no part in.
+    fn change(norm: Norm, points: &Tensor, w: &Tensor, excess: &Tensor) -> Tensor {
+        let from = Approach { norm, origins: points, current: points, alpha_max: 0.0, eta: 1.0 };
+        approach(&from, w, excess).unwrap() - points
     }
 
     /// Would catch a wrong way in cases that can be done by head: free, at the wall, unreachable,
@@ -157,40 +235,84 @@ mod tests {
         let points = rows(&[0.5, 0.5, 0.5, 0.9, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5], 2);
         let w = rows(&[3.0, 4.0, 1.0, -1.0, 1.0, 1.0, 1.0, 1.0, 0.0, 2.0], 2);
         let excess = Tensor::from_slice(&[0.5, 0.5, -9.0, 0.0, 0.4]);
-        let linf = values(&to_hyperplane(Norm::Linf, &points, &w, &excess).unwrap());
+        let linf = values(&change(Norm::Linf, &points, &w, &excess));
         let d = 0.5 / 7.0;
         // In the second row x1 may rise by 0.1 only, so that x0 falls by 0.4.
         let expected = [-d, -d, -0.4, 0.1, 0.5, 0.5, 0.0, 0.0, 0.0, -0.2];
         for (a, b) in linf.iter().zip(expected) {
             assert!((a - b).abs() < 1e-12, "{linf:?}");
         }
-        let l2 = values(&to_hyperplane(Norm::L2, &points, &w, &excess).unwrap());
+        let l2 = values(&change(Norm::L2, &points, &w, &excess));
         let expected = [-0.06, -0.08, -0.4, 0.1, 0.5, 0.5, 0.0, 0.0, 0.0, -0.2];
         for (a, b) in l2.iter().zip(expected) {
             assert!((a - b).abs() < 1e-12, "{l2:?}");
         }
     }
 
-    /// Would catch a change that misses the plane, leaves the box, or depends on the scale of w.
+    /// Would catch a change that misses the plane, that has to be cut back to the box, or depends on
+    /// the scale of w.
     #[test]
     fn the_plane_is_met_inside_the_box_at_any_scale() {
-        let numbers = Tensor::arange(60 * 12, (Kind::Double, tch::Device::Cpu));
-        let points = ((&numbers * 1.7).sin() * 0.5 + 0.5).view([60, 12]);
-        let w = (&numbers * 0.37 + 0.1).cos().view([60, 12]);
-        let excess = Tensor::linspace(-1.0, 1.0, 60, (Kind::Double, tch::Device::Cpu));
+        let numbers = Tensor::arange(60 * 12, (Kind::Double, Device::Cpu));
+        let points = ((&numbers * 1.7).sin() * 0.5 + 0.5).view([60, 1, 1, 12]);
+        let w = (&numbers * 0.37 + 0.1).cos().view([60, 1, 1, 12]);
+        let excess = Tensor::linspace(-1.0, 1.0, 60, (Kind::Double, Device::Cpu));
         for norm in [Norm::Linf, Norm::L2] {
-            let change = to_hyperplane(norm, &points, &w, &excess).unwrap();
-            let moved = &points + &change;
-            assert!(moved.min().double_value(&[]) >= 0.0 && moved.max().double_value(&[]) <= 1.0);
-            let gained = -(&change * &w).sum_dim_intlist([1].as_slice(), false, Kind::Double);
+            let found = change(norm, &points, &w, &excess);
+            let gained = -(&found * &w).flatten(1, -1).sum_dim_intlist([1].as_slice(), false, None);
             let apart = (gained - &excess).abs().max().double_value(&[]);
             assert!(apart < 1e-12, "{norm}: {apart}");
-            let tiny = to_hyperplane(norm, &points, &(&w * 1e-20), &(&excess * 1e-20)).unwrap();
-            assert!((tiny - change).abs().max().double_value(&[]) < 1e-12, "{norm}");
+            let tiny = change(norm, &points, &(&w * 1e-20), &(&excess * 1e-20));
+            assert!((tiny - found).abs().max().double_value(&[]) < 1e-12, "{norm}");
         }
     }
 
-    /// Would catch a search that never ends where a network's logits or gradients are no numbers.
+    /// Would catch another mix of the two ways than the formula's, rows that get each other's
+    /// numbers, channels in another order, and an f32 that is computed otherwise: weights of 0,
+    /// equal weights, no excess, and a point at its origin are among the rows.
+    #[test]
+    fn a_step_in_one_pass_is_that_of_the_formula() {
+        let wave = |speed: f64| {
+            let line = Tensor::arange(6 * 3 * 4 * 5, (Kind::Double, Device::Cpu)) * speed;
+            line.sin().view([6, 3, 4, 5])
+        };
+        let origins = (wave(0.7) * 0.6 + 0.5).clamp(0.0, 1.0);
+        let current = (&origins + wave(1.3) * 0.1).clamp(0.0, 1.0);
+        current.get(4).copy_(&origins.get(4));
+        let w = wave(2.9);
+        let _ = w.get(1).zero_();
+        w.get(2).copy_(&(wave(3.1).get(2).sign() * 0.3));
+        let excess = Tensor::from_slice(&[0.3, 0.2, -0.7, 0.0, -0.4, 90.0]);
+        let per_row = |values: Tensor| values.view([-1, 1, 1, 1]);
+        let sum = |t: Tensor| t.flatten(1, -1).sum_dim_intlist([1].as_slice(), false, None);
+        let lengths = |norm, way: &Tensor| {
+            per_row(super::super::length(norm, &way.flatten(1, -1)).unwrap().clamp_min(SHORT))
+        };
+        for norm in [Norm::Linf, Norm::L2] {
+            let excess0 = &excess + sum(&w * (&origins - &current));
+            let (way, way0) =
+                (change(norm, &current, &w, &excess), change(norm, &origins, &w, &excess0));
+            let (length, length0) = (lengths(norm, &way), lengths(norm, &way0));
+            for (alpha_max, eta) in [(0.1, 1.05), (1.0, 1.5)] {
+                let share = (&length / (&length + &length0)).clamp_max(alpha_max);
+                let (end, end0) = (&current + &way * eta, &origins + &way0 * eta);
+                let expected = (&end + (&end0 - &end) * share).clamp(0.0, 1.0);
+                let step = |kind| {
+                    let [origins, current, w] = [&origins, &current, &w].map(|t| t.to_kind(kind));
+                    let from =
+                        Approach { norm, origins: &origins, current: &current, alpha_max, eta };
+                    let found = approach(&from, &w, &excess.to_kind(kind)).unwrap();
+                    assert_eq!(found.kind(), kind);
+                    (found.to_kind(Kind::Double) - &expected).abs().max().double_value(&[])
+                };
+                assert!(step(Kind::Double) < 1e-12, "{norm}: {}", step(Kind::Double));
+                assert!(step(Kind::Float) < 1e-5, "{norm}: {}", step(Kind::Float));
+            }
+        }
+    }
+
+    /// Would catch a search that never ends where a network's logits or gradients are no numbers, and
+    /// images that are none because of them.
     #[test]
     fn what_is_no_number_ends_too() {
         let points = rows(&[0.5; 8], 2);
@@ -198,8 +320,8 @@ mod tests {
         let w = rows(&[nan, 1.0, 1.0, 2.0, nan, nan, f64::INFINITY, 1.0], 2);
         let excess = Tensor::from_slice(&[0.1, nan, 0.1, 0.1]);
         for norm in [Norm::Linf, Norm::L2] {
-            let change = values(&to_hyperplane(norm, &points, &w, &excess).unwrap());
-            assert_eq!(change.len(), 8, "{norm}: {change:?}");
+            let found = values(&(change(norm, &points, &w, &excess) + &points));
+            assert!(found.iter().all(|x| (0.0..=1.0).contains(x)), "{norm}: {found:?}");
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use resilience::attack::State;
 use resilience::attack::fab::{Iterate, Run};
-use resilience::geometry;
+use resilience::geometry::{self, Approach};
 use resilience::model::Oracle;
 use resilience_core::threat::{Eps, Norm, Threat};
 use tch::{Device, Kind, Tensor};
@@ -67,13 +67,16 @@ fn every_iterate_is_that_of_the_authors() {
 #[test]
 fn projections_are_those_of_the_authors() {
     let expected = fixture("fab/projections.json");
-    let matrix = |key: &str| Tensor::from_slice(&numbers(&expected[key])).view([13, 16]);
+    let matrix = |key: &str| Tensor::from_slice(&numbers(&expected[key])).view([13, 1, 1, 16]);
     let (points, normals) = (matrix("points"), matrix("normals"));
     let offsets = Tensor::from_slice(&numbers(&expected["offsets"]));
-    let at = (&normals * &points).sum_dim_intlist([1].as_slice(), false, Kind::Double);
+    let at = (&normals * &points).sum_dim_intlist([1, 2, 3].as_slice(), false, Kind::Double);
     let excess = at - offsets;
     for norm in [Norm::Linf, Norm::L2] {
-        let found = geometry::to_hyperplane(norm, &points, &normals, &excess).unwrap();
+        // A step as far as the plane, which the origin has no part in.
+        let (origins, current) = (&points, &points);
+        let from = Approach { norm, origins, current, alpha_max: 0.0, eta: 1.0 };
+        let found = geometry::approach(&from, &normals, &excess).unwrap() - &points;
         let theirs = &expected[norm.name()];
         for (row, branch) in theirs["branches"].as_array().unwrap().iter().enumerate() {
             let at = format!("{norm}, case {row}, {branch}");

@@ -7,7 +7,7 @@ use tch::{Device, Kind, Tensor};
 use super::{bump, column, signs};
 use crate::error::EngineError;
 use crate::geometry;
-use crate::host::Pixels;
+use crate::host;
 use crate::rng;
 
 /// The draws of one query, a row at a time.
@@ -128,24 +128,23 @@ fn shifted_on_host(
     side: usize,
     threat: Threat,
 ) -> Result<Tensor, EngineError> {
-    let [c, h, w] = [1, 2, 3].map(|dim| origins.size()[dim] as usize);
+    let [c, w] = [1, 3].map(|dim| origins.size()[dim] as usize);
     let eps = threat.eps().value() as f32;
     let twice = (2.0 * threat.eps().value()) as f32;
-    let (from, mut images) = (Pixels::of(origins)?, Pixels::of(best)?.to_vec());
-    for (row, &[top, left]) in draw.first.iter().enumerate() {
-        let signs = &draw.signs[row * c..][..c];
+    host::by_rows::<f32, (), 2>([best, origins], |(), row, [best, origins], images| {
+        images.copy_from_slice(best);
+        let ([top, left], signs) = (draw.first[row], &draw.signs[row * c..][..c]);
         for y in top as usize..top as usize + side {
-            let start = ((row * h + y) * w + left as usize) * c;
+            let start = (y * w + left as usize) * c;
             let line = images[start..start + side * c].chunks_exact_mut(c);
-            for (pixel, origin) in line.zip(from[start..].chunks_exact(c)) {
+            for (pixel, origin) in line.zip(origins[start..].chunks_exact(c)) {
                 for ((value, &origin), &sign) in pixel.iter_mut().zip(origin).zip(signs) {
                     let moved = *value + sign * twice;
                     *value = moved.max(origin - eps).min(origin + eps).clamp(0.0, 1.0);
                 }
             }
         }
-    }
-    Pixels::tensor(&images, origins)
+    })
 }
 
 /// The best images with what one window has put into another.
