@@ -437,6 +437,25 @@ mod tests {
         }
     }
 
+    /// Would catch rows that go back although they did not ask to, that stay although they did, and
+    /// another share of the way.
+    #[test]
+    fn rows_go_back_a_share_of_their_way() {
+        let line = Tensor::arange(3 * 12, (Kind::Double, Device::Cpu)).view([3, 3, 2, 2]);
+        let (images, origins) = ((&line * 0.37).sin(), (&line * 0.11).cos());
+        let back = [false, true, true];
+        let expected: Tensor = &origins + (&images - &origins) * 0.9;
+        expected.get(0).copy_(&images.get(0));
+        for (kind, limit) in [(Kind::Double, 1e-15), (Kind::Float, 1e-6)] {
+            let (images, origins) = (images.to_kind(kind), origins.to_kind(kind));
+            let found = way_back(&origins, &images, &back, 0.9).unwrap();
+            assert_eq!(found.kind(), kind);
+            let apart = (found.to_kind(Kind::Double) - &expected).abs().max().double_value(&[]);
+            assert!(apart <= limit, "{apart}");
+            assert_eq!(found.get(0), images.get(0));
+        }
+    }
+
     /// Would catch a distance or a box that is measured otherwise in one pass.
     #[test]
     fn reach_is_distance_and_box() {

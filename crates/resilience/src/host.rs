@@ -73,7 +73,7 @@ impl<T: Number> Deref for Pixels<T> {
     #[expect(unsafe_code, reason = "the numbers of a tensor, which nothing else gives as a slice")]
     fn deref(&self) -> &[T] {
         // SAFETY: the tensor is contiguous, of this kind and on the host, and lives as long as the
-        // slice. Nothing in the engine changes images in place that it has handed to this function.
+        // slice. Nothing in the engine changes images in place while somebody looks at their numbers.
         unsafe { std::slice::from_raw_parts(self.tensor.data_ptr().cast(), self.tensor.numel()) }
     }
 }

@@ -38,11 +38,29 @@ fn choose_rows(mask: &[bool], yes: &Tensor, no: &Tensor) -> Result<Tensor, Engin
     if mask.iter().all(|&chosen| chosen != fewer) {
         return Ok(many.shallow_clone());
     }
-    let chosen = many.f_clone(&many.f_empty_like()?)?;
-    for (row, _) in (0_i64..).zip(mask).filter(|&(_, &chosen)| chosen == fewer) {
-        chosen.f_get(row)?.f_copy_(&few.f_get(row)?)?;
-    }
+    let mut chosen = copied(many)?;
+    lay_over(&mut chosen, mask.iter().map(|&chosen| chosen == fewer), few)?;
     Ok(chosen)
+}
+
+/// The same numbers in memory of their own.
+pub fn copied(tensor: &Tensor) -> Result<Tensor, EngineError> {
+    let mut copy = tensor.f_empty_like()?;
+    copy.f_copy_(tensor)?;
+    Ok(copy)
+}
+
+/// Writes the rows of `new` where the mask holds over those of `old`, whose memory must be nobody
+/// else's.
+pub fn lay_over(
+    old: &mut Tensor,
+    mask: impl Iterator<Item = bool>,
+    new: &Tensor,
+) -> Result<(), EngineError> {
+    for (row, _) in (0..).zip(mask).filter(|&(_, covered)| covered) {
+        old.f_get(row)?.f_copy_(&new.f_get(row)?)?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -64,5 +82,17 @@ mod tests {
             }
         }
         assert_eq!(yes, before);
+    }
+    /// Would catch rows written that are not to be, and a copy that shares its memory.
+    #[test]
+    fn rows_are_written_into_a_copy_alone() {
+        let old = Tensor::arange(3 * 6, (Kind::Float, Device::Cpu)).view([3, 1, 2, 3]);
+        let (new, before): (Tensor, Tensor) = (-&old - 1.0, old.copy());
+        let mut found = copied(&old).unwrap();
+        lay_over(&mut found, [false, true, false].into_iter(), &new).unwrap();
+        for (row, expected) in [&old, &new, &old].into_iter().enumerate() {
+            assert_eq!(found.get(row as i64), expected.get(row as i64));
+        }
+        assert_eq!(old, before);
     }
 }

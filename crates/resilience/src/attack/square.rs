@@ -33,7 +33,7 @@ use crate::geometry;
 use crate::loss;
 use crate::model::{Oracle, Passes};
 use crate::rng::{Key, Purpose};
-use crate::rows::choose;
+use crate::rows::{choose, copied, lay_over};
 
 mod bump;
 mod window;
@@ -148,7 +148,7 @@ pub struct Walk {
     queries: u32,
     origins: Tensor,
     labels: Tensor,
-    best: Tensor,
+    best: Tensor,   // a copy, which better rows are written into
     margin: Tensor, // [n]
 }
 
@@ -169,7 +169,7 @@ impl Walk {
             p_init,
             queries: 0,
             labels: rows.labels.shallow_clone(),
-            best: origins.shallow_clone(),
+            best: copied(&origins)?,
             margin: Tensor::f_zeros([size[0]], (origins.kind(), origins.device()))?,
             origins,
         })
@@ -209,7 +209,7 @@ impl Walk {
         };
         let logits = oracle.logits(&images)?;
         self.margin = loss::margins(&logits, &self.labels)?;
-        self.best = images.shallow_clone();
+        self.best = copied(&images)?;
         self.queries = 1;
         Ok(Candidates { images, logits: Some(logits) })
     }
@@ -225,8 +225,8 @@ impl Walk {
         let logits = oracle.logits(&images)?;
         let margin = loss::margins(&logits, &self.labels)?;
         let better = margin.f_lt_tensor(&self.margin)?.f_logical_or(&margin.f_le(0.0)?)?;
-        self.best = choose(&better, &images, &self.best)?;
         self.margin = choose(&better, &margin, &self.margin)?;
+        lay_over(&mut self.best, Vec::<bool>::try_from(better)?.into_iter(), &images)?;
         self.queries += 1;
         Ok(Candidates { images, logits: Some(logits) })
     }

@@ -12,7 +12,7 @@ use crate::error::EngineError;
 use crate::geometry;
 use crate::loss;
 use crate::model::{Oracle, Passes};
-use crate::rows::{choose, select};
+use crate::rows::{choose, copied, lay_over, select};
 
 /// What does not change during a round.
 pub struct Pool<'a> {
@@ -54,7 +54,7 @@ struct Live {
     truth: Vec<u32>,
     labels: Tensor,         // [n]
     origins: Tensor,        // [n,c,h,w]
-    best: Tensor,           // [n,c,h,w], the candidate that came closest
+    best: Tensor,           // [n,c,h,w], a copy of the candidate that came closest
     margin: Tensor,         // [n], its margin
     logits: Option<Tensor>, // [n,k], its logits, where they are the reference's own
     held: Vec<f64>,         // lowest share of passes that a confirmed candidate kept its class in
@@ -267,7 +267,7 @@ impl Live {
             truth,
             labels: rows.labels.shallow_clone(),
             origins: rows.images.shallow_clone(),
-            best: rows.images.shallow_clone(),
+            best: copied(&rows.images)?,
             margin: Tensor::f_full(
                 [n as i64],
                 f64::INFINITY,
@@ -293,7 +293,6 @@ impl Live {
         let open = self.held.iter().zip(reachable).map(|(&held, &reach)| held >= 1.0 && reach);
         let open = Tensor::f_from_slice(&open.collect::<Vec<bool>>())?;
         let better = margins.f_lt_tensor(&self.margin)?.f_logical_and(&open)?;
-        self.best = choose(&better, images, &self.best)?;
         self.margin = choose(&better, margins, &self.margin)?;
         if let Some(new) = own_logits {
             self.logits = Some(match &self.logits {
@@ -301,7 +300,9 @@ impl Live {
                 None => new.shallow_clone(),
             });
         }
-        for (found, better) in self.found.iter_mut().zip(Vec::<bool>::try_from(better)?) {
+        let better = Vec::<bool>::try_from(better)?;
+        lay_over(&mut self.best, better.iter().copied(), images)?;
+        for (found, better) in self.found.iter_mut().zip(better) {
             if better {
                 *found = step;
             }
@@ -321,10 +322,8 @@ impl Live {
             return Ok(());
         }
         (self.held[row], self.found[row]) = (held, step);
-        // A copy, because the candidates may be the attack's own tensor.
-        self.best = self.best.f_clone(&self.best.f_empty_like()?)?;
-        self.best.f_get(row as i64)?.f_copy_(&images.f_get(row as i64)?)?;
-        Ok(())
+        let this = (0..self.held.len()).map(|other| other == row);
+        lay_over(&mut self.best, this, images)
     }
 
     /// Lets rows go, here and in the attack's state.
