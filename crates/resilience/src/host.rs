@@ -54,16 +54,16 @@ impl<T: Number> Pixels<T> {
 pub fn numbers_mut<T: Element>(tensor: &mut Tensor) -> Result<&mut [T], EngineError> {
     let (size, stride) = (tensor.size(), tensor.stride());
     let last: i64 = size.iter().zip(stride).map(|(size, stride)| (size - 1) * stride).sum();
-    let dense = last + 1 == tensor.numel() as i64;
+    let dense = tensor.numel() == 0 || last + 1 == tensor.numel() as i64;
     if tensor.kind() != T::KIND || tensor.device() != Device::Cpu || !dense {
         return Err(EngineError::Input {
-            what: "parameter",
+            what: "tensor",
             expected: format!("{:?} on the host, without gaps", T::KIND),
             found: format!("{tensor:?}"),
         });
     }
     // SAFETY: so many numbers of that kind lie there, and live as long as the tensor. Nothing in the
-    // engine looks at a parameter while its optimiser changes it.
+    // engine looks at a tensor by another handle while its numbers are changed.
     Ok(unsafe { std::slice::from_raw_parts_mut(tensor.data_ptr().cast(), tensor.numel()) })
 }
 
@@ -90,11 +90,9 @@ pub fn by_rows<T: Number, S: Default, const N: usize>(
     let size = ((c * h * w) as usize).max(1);
     let pixels = images.into_iter().map(Pixels::of).collect::<Result<Vec<_>, _>>()?;
     let from: [&[T]; N] = std::array::from_fn(|place| &*pixels[place]);
-    let found = Tensor::f_empty([n, h, w, c], (T::KIND, Device::Cpu))?;
-    #[expect(unsafe_code, reason = "written where it stays, instead of copied there")]
-    // SAFETY: the tensor is contiguous, of this kind and on the host, and nothing else has it yet.
-    let to: &mut [T] =
-        unsafe { std::slice::from_raw_parts_mut(found.data_ptr().cast(), found.numel()) };
+    // Written where it stays, instead of copied there.
+    let mut found = Tensor::f_empty([n, h, w, c], (T::KIND, Device::Cpu))?;
+    let to = numbers_mut::<T>(&mut found)?;
     threads::shared(|| {
         to.par_chunks_mut(size).enumerate().for_each_init(S::default, |space, (row, to)| {
             let from = from.map(|numbers| &numbers[row * size..(row + 1) * size]);

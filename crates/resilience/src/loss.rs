@@ -103,10 +103,15 @@ impl Objective {
     }
 }
 
+/// How many samples have their label's logit on top.
+pub fn correct(logits: &Tensor, labels: &Tensor) -> Result<u64, EngineError> {
+    let hits = logits.f_argmax(1, false)?.f_eq_tensor(labels)?.f_sum(Kind::Int64)?;
+    Ok(hits.f_int64_value(&[])? as u64)
+}
+
 /// The share of samples that have their label's logit on top.
 pub fn accuracy(logits: &Tensor, labels: &Tensor) -> Result<f64, EngineError> {
-    let hits = logits.f_argmax(1, false)?.f_eq_tensor(labels)?.f_sum(Kind::Int64)?;
-    Ok(hits.f_int64_value(&[])? as f64 / labels.size()[0] as f64)
+    Ok(correct(logits, labels)? as f64 / labels.size()[0] as f64)
 }
 
 #[cfg(test)]

@@ -80,7 +80,7 @@ impl Team {
             groups.enumerate().for_each(|(group, (pixels, tape))| {
                 let logits = part(logits, group, run.share * classes);
                 self.with_space(|space| {
-                    self.engine.backward(space, tape, logits, None, Some(pixels))
+                    self.engine.backward(space, tape, logits, None, Some(pixels));
                 });
             });
         });

@@ -10,9 +10,12 @@ use crate::layer::{
     BasicBlock, Builder, Flatten, GlobalAveragePool, Layers, Relu, ReluMaxPool, Window,
 };
 
+/// Makes layers, each of which reads what the one before it gives.
+type Make = fn(&mut Builder) -> Layers;
+
 /// Side lengths that are and are not multiples of a tile, channels that are and are not multiples of
 /// a vector, and every operation that has weights.
-const CASES: &[(&str, [i64; 3], fn(&mut Builder) -> Layers)] = &[
+const CASES: &[(&str, [i64; 3], Make)] = &[
     ("a small network", [3, 9, 6], |b| {
         vec![
             conv(b, "0", [3, 12], Window::THREE),
