@@ -22,7 +22,8 @@ def run(arguments, seed, folder):
     seconds = time.time() - began
     out = os.path.join(folder, "run")
     manifest = os.path.join(folder, "model.toml")
-    command = [arguments.binary, "eval", manifest, "--labels", "both", "--eps", "0.1", "--out", out]
+    command = [arguments.binary, "eval", manifest, "--attack", "fgsm", "--labels", "both"]
+    command += ["--eps", "0.1", "--out", out]
     subprocess.run([*command, *common], check=True, stdout=subprocess.DEVNULL)
     with open(os.path.join(out, "summary.json"), encoding="utf-8") as file:
         model = json.load(file)["models"][0]

@@ -152,7 +152,7 @@ fn linf_with_momentum(
 
 /// The points at `share` of the way from the origins to the images in the rows where `back` holds, and
 /// the images themselves in the others.
-pub fn way_back(
+pub fn drawn_back(
     origins: &Tensor,
     images: &Tensor,
     back: &[bool],
@@ -448,7 +448,7 @@ mod tests {
         expected.get(0).copy_(&images.get(0));
         for (kind, limit) in [(Kind::Double, 1e-15), (Kind::Float, 1e-6)] {
             let (images, origins) = (images.to_kind(kind), origins.to_kind(kind));
-            let found = way_back(&origins, &images, &back, 0.9).unwrap();
+            let found = drawn_back(&origins, &images, &back, 0.9).unwrap();
             assert_eq!(found.kind(), kind);
             let apart = (found.to_kind(Kind::Double) - &expected).abs().max().double_value(&[]);
             assert!(apart <= limit, "{apart}");

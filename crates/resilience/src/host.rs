@@ -48,8 +48,16 @@ impl<T: Number> Pixels<T> {
     }
 }
 
+impl Pixels<f32> {
+    /// The images `[n,c,h,w]` that such numbers are, in the shape of others.
+    pub fn tensor(numbers: &[f32], like: &Tensor) -> Result<Tensor, EngineError> {
+        let [n, c, h, w] = [0, 1, 2, 3].map(|dim| like.size()[dim]);
+        Ok(Tensor::f_from_slice(numbers)?.f_view([n, h, w, c])?.f_permute([0, 3, 1, 2])?)
+    }
+}
+
 /// The numbers of a tensor in the order of memory, to be changed: one on the host, of numbers of that
-/// kind, without gaps.
+/// kind, as many from its first to its last as it has.
 #[expect(unsafe_code, reason = "the numbers of a tensor, which nothing else gives as a slice")]
 pub fn numbers_mut<T: Element>(tensor: &mut Tensor) -> Result<&mut [T], EngineError> {
     let (size, stride) = (tensor.size(), tensor.stride());
@@ -62,8 +70,12 @@ pub fn numbers_mut<T: Element>(tensor: &mut Tensor) -> Result<&mut [T], EngineEr
             found: format!("{tensor:?}"),
         });
     }
-    // SAFETY: so many numbers of that kind lie there, and live as long as the tensor. Nothing in the
-    // engine looks at a tensor by another handle while its numbers are changed.
+    if tensor.numel() == 0 {
+        return Ok(&mut []);
+    }
+    // SAFETY: so many numbers of that kind lie there (those of a new tensor are any bits, which is a
+    // number too), and live as long as the tensor. Nothing in the engine looks at a tensor by another
+    // handle while its numbers are changed.
     Ok(unsafe { std::slice::from_raw_parts_mut(tensor.data_ptr().cast(), tensor.numel()) })
 }
 
@@ -72,20 +84,30 @@ impl<T: Number> Deref for Pixels<T> {
 
     #[expect(unsafe_code, reason = "the numbers of a tensor, which nothing else gives as a slice")]
     fn deref(&self) -> &[T] {
+        if self.tensor.numel() == 0 {
+            return &[];
+        }
         // SAFETY: the tensor is contiguous, of this kind and on the host, and lives as long as the
         // slice. Nothing in the engine changes images in place while somebody looks at their numbers.
         unsafe { std::slice::from_raw_parts(self.tensor.data_ptr().cast(), self.tensor.numel()) }
     }
 }
 
-/// Images `[n,c,h,w]` like the first of `images`, computed row by row on all threads: `write` is given a space
-/// that its thread keeps from row to row, the number of the row, what the row holds in each of
+/// Images `[n,c,h,w]` like the first of `images`, computed row by row on all threads: `write` is
+/// given a space that is kept for some rows, the number of the row, what the row holds in each of
 /// `images`, and what it has to fill, all of it.
 pub fn by_rows<T: Number, S: Default, const N: usize>(
     images: [&Tensor; N],
     write: impl Fn(&mut S, usize, [&[T]; N], &mut [T]) + Sync,
 ) -> Result<Tensor, EngineError> {
     let like = images[0];
+    if let Some(other) = images.iter().find(|other| other.size() != like.size()) {
+        return Err(EngineError::Input {
+            what: "images",
+            expected: format!("those of one size, {:?}", like.size()),
+            found: format!("{:?}", other.size()),
+        });
+    }
     let [n, c, h, w] = [0, 1, 2, 3].map(|dim| like.size()[dim]);
     let size = ((c * h * w) as usize).max(1);
     let pixels = images.into_iter().map(Pixels::of).collect::<Result<Vec<_>, _>>()?;

@@ -22,9 +22,12 @@ pub fn set_threads(threads: u32) {
 /// How many threads are computed with.
 #[must_use]
 pub fn threads() -> u32 {
-    let all = match ALL.load(Ordering::Relaxed) {
-        0 => tch::get_num_threads(),
-        all => all,
+    // Asked once: later it may be that libtorch is let only one.
+    let found =
+        ALL.compare_exchange(0, tch::get_num_threads(), Ordering::Relaxed, Ordering::Relaxed);
+    let all = match found {
+        Ok(_) => ALL.load(Ordering::Relaxed),
+        Err(all) => all,
     };
     u32::try_from(all).unwrap_or(1)
 }

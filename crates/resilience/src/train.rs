@@ -163,7 +163,7 @@ fn run_epoch(
     for (step, rows) in order.chunks(plan.batch).enumerate() {
         check_cancelled(context)?;
         let batch = augmented(images, rows, plan, epoch)?;
-        let losses = learner.learn(|learner| recipe.gradients(learner, &batch))?;
+        let losses = learner.learn(|lesson| recipe.gradients(lesson, &batch))?;
         if !losses.total.is_finite() {
             let (step, loss) = (step as u64 + 1, losses.total);
             return Err(EngineError::LossNotFinite { epoch, step, loss });

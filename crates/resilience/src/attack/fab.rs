@@ -260,7 +260,7 @@ impl State for Iterate {
         let logits = oracle.logits(&images)?;
         let broken = logits.f_argmax(1, false)?.f_ne_tensor(&self.labels)?;
         let broken = Vec::<bool>::try_from(broken)?;
-        self.current = geometry::way_back(&self.origins, &images, &broken, self.run.beta)?;
+        self.current = geometry::drawn_back(&self.origins, &images, &broken, self.run.beta)?;
         Ok(Candidates { images, logits: Some(logits) })
     }
 

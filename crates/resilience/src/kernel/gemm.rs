@@ -14,7 +14,7 @@ use super::simd::{LANES, store_line};
 use crate::threads::shared;
 
 /// Columns of a whole panel.
-const WIDE: usize = 2 * LANES;
+pub const WIDE: usize = 2 * LANES;
 /// So many numbers one thread packs before others have begun.
 const ALONE: usize = 64 * 1024;
 

@@ -8,10 +8,9 @@ use std::arch::x86_64::{
 };
 
 use super::buffer::Aligned;
+use super::gemm::WIDE;
 use super::simd::{LANES, copy_runs, load, load_line, store, store_line};
 
-/// Columns that are summed at once.
-const WIDE: usize = 2 * LANES;
 /// Rows further apart are copied side by side first: those a power of two apart would share their
 /// places in the cache.
 const NEAR: usize = 256;

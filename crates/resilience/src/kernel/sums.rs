@@ -85,7 +85,7 @@ impl Sums {
     }
 
     /// Adds others of the same step, and leaves zeros there.
-    pub fn take(&mut self, other: &mut Self) {
+    pub fn absorb(&mut self, other: &mut Self) {
         for (to, from) in [(&mut self.weight, &mut other.weight), (&mut self.bias, &mut other.bias)]
         {
             to.par_chunks_mut(PIECE).zip(from.par_chunks_mut(PIECE)).for_each(|(to, from)| {

@@ -39,11 +39,17 @@ impl Trainer {
         Some(Self { engine, threads, spaces: Mutex::default(), sums: Mutex::default() })
     }
 
-    /// Goes on with the same program with other weights.
-    pub fn set(&mut self, program: Program) {
-        if let Some(engine) = Engine::new(program, Keep::Inputs) {
-            self.engine = engine;
-        }
+    /// Forgets gradients that were not taken.
+    pub fn forget(&mut self) {
+        lock(&self.sums).clear();
+    }
+
+    /// Goes on with the same program with other weights. False where it has no way back.
+    #[must_use]
+    pub fn set(&mut self, program: Program) -> bool {
+        let Some(engine) = Engine::new(program, Keep::Inputs) else { return false };
+        self.engine = engine;
+        true
     }
 
     /// Pixels, `[n, h, w, c]` flat, to logits `[n, classes]`, flat; ready for [`Trainer::backward`].
@@ -106,7 +112,7 @@ impl Trainer {
         shared(|| {
             for other in others {
                 for (to, from) in first.iter_mut().zip(other) {
-                    to.take(from);
+                    to.absorb(from);
                 }
             }
             self.engine.finish(first)

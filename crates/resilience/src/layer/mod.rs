@@ -50,8 +50,8 @@ pub trait Layer {
     /// part of the convolution before it.
     fn folded(&self, builder: &mut Builder) -> Result<Box<dyn Layer>, EngineError>;
 
-    /// Appends what it does to a program of our own kernels; of the folded form of a layer. False
-    /// where there is no kernel for it.
+    /// Appends what it does to a program of our own kernels. False where there is no kernel for it,
+    /// as for a batch norm that was not folded.
     #[cfg(target_arch = "x86_64")]
     fn lower(&self, _: &mut Program) -> Result<bool, EngineError> {
         Ok(false)

@@ -7,6 +7,7 @@ use tch::{Kind, Tensor};
 use super::input::Input;
 use super::{Classifier, Differentiable, Native, Pass};
 use crate::error::EngineError;
+use crate::host::Pixels;
 use crate::kernel::Team;
 
 /// A native network, computed in f32 by [`crate::kernel`]. It differs from libtorch by rounding.
@@ -54,14 +55,13 @@ impl Differentiable for Compiled {
     fn pass(&self, images: &Tensor) -> Result<Pass, EngineError> {
         let (logits, run) = self.team.run(&self.input.pixels(images, self.shape)?, self.classes);
         let (team, classes) = (Rc::clone(&self.team), self.classes);
-        let size = images.size();
-        let shape = [size[0], size[2], size[3], size[1]];
+        let images = images.f_detach()?;
         Pass::own(
             &self.tensor(&logits)?,
             Box::new(move |gradient| {
                 let flat = gradient.f_to_kind(Kind::Float)?.f_contiguous()?.f_view([-1])?;
                 let pixels = team.gradient(&run, &Vec::<f32>::try_from(flat)?, classes);
-                Ok(Tensor::f_from_slice(&pixels)?.f_view(shape)?.f_permute([0, 3, 1, 2])?)
+                Pixels::tensor(&pixels, &images)
             }),
         )
     }

@@ -29,19 +29,20 @@ pub enum Towards {
     ImagesToo,
 }
 
+/// A training step, within which gradients add up.
+pub struct Lesson<'a> {
+    learner: &'a Learner<'a>,
+}
+
 /// One forward pass of a training step, of which a gradient is taken once.
 pub struct Lap {
     /// `[n,k]`, with the graph behind them.
     pub logits: Tensor,
-    back: Back,
-}
-
-enum Back {
-    /// By libtorch's graph; to these images too, where there are some.
-    Graph(Option<Tensor>),
-    /// By libtorch's graph as far as the logits, then by the kernels.
+    /// The images, where their gradient is wanted.
+    images: Option<Tensor>,
+    /// By libtorch's graph as far as the logits, then by the kernels; else by the graph alone.
     #[cfg(target_arch = "x86_64")]
-    Kernels(kernels::Lap),
+    kernels: Option<crate::kernel::Lap>,
 }
 
 impl<'a> Learner<'a> {
@@ -74,62 +75,73 @@ impl<'a> Learner<'a> {
         "libtorch"
     }
 
-    /// Takes gradients with the weights as they are now: what `work` takes by [`Learner::backward`] is
-    /// added to the `.grad` of the network's parameters.
+    /// Takes gradients with the weights as they are now: what `work` takes by [`Lesson::backward`]
+    /// is added to the `.grad` of the network's parameters, at the latest when this returns.
     pub fn learn<T>(
         &mut self,
-        work: impl FnOnce(&Self) -> Result<T, EngineError>,
+        work: impl FnOnce(&Lesson) -> Result<T, EngineError>,
     ) -> Result<T, EngineError> {
         #[cfg(target_arch = "x86_64")]
         if let Some(kernels) = &mut self.kernels {
             kernels.renew(self.model)?;
         }
-        let result = work(self)?;
+        let result = work(&Lesson { learner: self });
         #[cfg(target_arch = "x86_64")]
-        if let Some(kernels) = &self.kernels {
-            kernels.hand_over(self.model)?;
+        if let Some(kernels) = &mut self.kernels {
+            if result.is_err() {
+                kernels.forget();
+            }
+            kernels.add_to_parameters(self.model)?;
         }
-        Ok(result)
+        result
     }
+}
 
-    /// One forward pass over images `[n,c,h,w]` in [0, 1], within [`Learner::learn`].
+impl Lesson<'_> {
+    /// One forward pass over images `[n,c,h,w]` in [0, 1].
     pub fn pass(&self, images: &Tensor, towards: Towards) -> Result<Lap, EngineError> {
         let wanted = towards == Towards::ImagesToo;
-        #[cfg(target_arch = "x86_64")]
-        if let Some(kernels) = &self.kernels {
-            let (logits, lap) = kernels.pass(self.model, images, wanted)?;
-            return Ok(Lap { logits, back: Back::Kernels(lap) });
-        }
         let images = images.f_detach()?.f_set_requires_grad(wanted)?;
-        let logits = self.model.forward(&images, Mode::Train)?;
-        Ok(Lap { logits, back: Back::Graph(wanted.then_some(images)) })
+        let Learner { model, .. } = self.learner;
+        #[cfg(target_arch = "x86_64")]
+        if let Some(kernels) = &self.learner.kernels {
+            let (logits, lap) = kernels.pass(model, &images)?;
+            return Ok(Lap { logits, images: wanted.then_some(images), kernels: Some(lap) });
+        }
+        Ok(Lap {
+            logits: model.forward(&images, Mode::Train)?,
+            images: wanted.then_some(images),
+            #[cfg(target_arch = "x86_64")]
+            kernels: None,
+        })
     }
 
-    /// Adds the gradient of a scalar `loss` of a pass's logits to that of the weights.
+    /// Takes up the gradient of a scalar `loss` of a pass's logits with respect to the weights.
     pub fn backward(&self, lap: Lap, loss: &Tensor) -> Result<(), EngineError> {
         self.go_back(lap, loss).map(|_| ())
     }
 
-    /// The same, and the gradient with respect to the images, like them, of a pass that was made for
-    /// it.
+    /// The same, and gives the gradient with respect to the images, like them, of a pass that was
+    /// made for it.
     pub fn backward_to_images(&self, lap: Lap, loss: &Tensor) -> Result<Tensor, EngineError> {
-        self.go_back(lap, loss)?.ok_or_else(|| EngineError::Input {
+        let unfit = || EngineError::Input {
             what: "pass",
             expected: "one made towards the images too".to_owned(),
             found: "one towards the weights".to_owned(),
-        })
+        };
+        if lap.images.is_none() {
+            return Err(unfit());
+        }
+        self.go_back(lap, loss)?.ok_or_else(unfit)
     }
 
     fn go_back(&self, lap: Lap, loss: &Tensor) -> Result<Option<Tensor>, EngineError> {
         loss.f_backward()?;
-        match lap.back {
-            Back::Graph(images) => Ok(images.map(|images| images.f_grad()).transpose()?),
-            #[cfg(target_arch = "x86_64")]
-            Back::Kernels(inner) => match &self.kernels {
-                Some(kernels) => kernels.backward(inner, &lap.logits.f_grad()?),
-                None => Ok(None),
-            },
+        #[cfg(target_arch = "x86_64")]
+        if let (Some(inner), Some(kernels)) = (lap.kernels, &self.learner.kernels) {
+            return kernels.backward(inner, &lap.logits.f_grad()?, lap.images.as_ref());
         }
+        Ok(lap.images.map(|images| images.f_grad()).transpose()?)
     }
 }
 
@@ -150,13 +162,13 @@ mod tests {
 
     /// The gradients of the images and of every parameter, of two passes of one step.
     fn gradients(learner: &mut Learner, batch: &Batch) -> Vec<Tensor> {
-        let towards_images = learner.learn(|learner| {
-            let pass = learner.pass(&batch.images, Towards::ImagesToo)?;
+        let towards_images = learner.learn(|lesson| {
+            let pass = lesson.pass(&batch.images, Towards::ImagesToo)?;
             let loss = loss::cross_entropy(&pass.logits, &batch.labels)?;
-            let gradient = learner.backward_to_images(pass, &loss)?;
-            let pass = learner.pass(&(&batch.images * 0.5), Towards::Weights)?;
+            let gradient = lesson.backward_to_images(pass, &loss)?;
+            let pass = lesson.pass(&(&batch.images * 0.5), Towards::Weights)?;
             let loss = loss::cross_entropy(&pass.logits, &batch.labels)? * 3.0;
-            learner.backward(pass, &loss)?;
+            lesson.backward(pass, &loss)?;
             Ok(gradient)
         });
         let mut gradients = vec![towards_images.unwrap()];
@@ -174,11 +186,11 @@ mod tests {
         for architecture in ["resilience-cnn", "resnet2b", "cifar-wide"] {
             let model = model(architecture, Kind::Float);
             let batch = Batch::random(6, [3, 32, 32], 10).unwrap();
+            let mut learner = Learner::new(&model).unwrap();
+            #[cfg(target_arch = "x86_64")]
+            assert_eq!(learner.kernels.is_some(), crate::kernel::available());
             for round in 0..2 {
                 let expected = gradients(&mut Learner::plain(&model), &batch);
-                let mut learner = Learner::new(&model).unwrap();
-                #[cfg(target_arch = "x86_64")]
-                assert_eq!(learner.kernels.is_some(), crate::kernel::available());
                 let found = gradients(&mut learner, &batch);
                 for (number, (found, expected)) in found.iter().zip(&expected).enumerate() {
                     let largest = expected.abs().max().double_value(&[]);
@@ -205,18 +217,29 @@ mod tests {
         }
     }
 
-    /// Would catch a gradient of images that nobody computed.
+    /// Would catch a gradient of images that nobody computed, and what a step leaves behind that
+    /// failed.
     #[test]
     fn a_pass_towards_the_weights_has_no_gradient_of_images() {
         let model = model("resilience-cnn", Kind::Float);
         let batch = Batch::random(2, [3, 32, 32], 10).unwrap();
         for mut learner in [Learner::plain(&model), Learner::new(&model).unwrap()] {
-            let result = learner.learn(|learner| {
-                let pass = learner.pass(&batch.images, Towards::Weights)?;
+            let result = learner.learn(|lesson| {
+                let pass = lesson.pass(&batch.images, Towards::Weights)?;
                 let loss = loss::cross_entropy(&pass.logits, &batch.labels)?;
-                learner.backward_to_images(pass, &loss)
+                lesson.backward(pass, &loss)?;
+                let pass = lesson.pass(&batch.images, Towards::Weights)?;
+                let loss = loss::cross_entropy(&pass.logits, &batch.labels)?;
+                lesson.backward_to_images(pass, &loss)
             });
             assert!(result.unwrap_err().to_string().contains("towards the images"));
+            for parameter in model.network().trainable() {
+                let _ = parameter.tensor.grad().zero_();
+            }
+            let found = gradients(&mut learner, &batch);
+            let expected = gradients(&mut Learner::new(&model).unwrap(), &batch);
+            let plain = gradients(&mut Learner::plain(&model), &batch);
+            assert!(found == expected || found == plain);
         }
     }
 }

@@ -16,7 +16,7 @@ use tch::Tensor;
 
 #[cfg(target_arch = "x86_64")]
 pub use compiled::Compiled;
-pub use learner::{Lap, Learner, Towards};
+pub use learner::{Lap, Learner, Lesson, Towards};
 pub use native::Native;
 pub use normalise::Normalise;
 pub use oracle::{Ascent, Objectives, Oracle, Passes, Span};

@@ -14,7 +14,7 @@ use crate::batch::Batch;
 use crate::error::EngineError;
 use crate::geometry;
 use crate::loss;
-use crate::model::{Learner, Towards};
+use crate::model::{Lesson, Towards};
 
 pub(super) static SPEC: RecipeSpec = RecipeSpec {
     id: "fgsm-joint",
@@ -35,17 +35,17 @@ struct FgsmJoint {
 }
 
 impl Recipe for FgsmJoint {
-    fn gradients(&self, learner: &Learner, batch: &Batch) -> Result<Losses, EngineError> {
-        let pass = learner.pass(&batch.images, Towards::ImagesToo)?;
+    fn gradients(&self, lesson: &Lesson, batch: &Batch) -> Result<Losses, EngineError> {
+        let pass = lesson.pass(&batch.images, Towards::ImagesToo)?;
         let clean = loss::cross_entropy(&pass.logits, &batch.labels)?;
         let clean_accuracy = loss::accuracy(&pass.logits, &batch.labels)?;
-        let gradient = learner.backward_to_images(pass, &clean)?;
+        let gradient = lesson.backward_to_images(pass, &clean)?;
 
         let adversarial = geometry::steepest_step(self.threat, &batch.images, &gradient)?;
-        let pass = learner.pass(&adversarial, Towards::Weights)?;
+        let pass = lesson.pass(&adversarial, Towards::Weights)?;
         let attacked = loss::cross_entropy(&pass.logits, &batch.labels)?;
         let adversarial_accuracy = loss::accuracy(&pass.logits, &batch.labels)?;
-        learner.backward(pass, &attacked)?;
+        lesson.backward(pass, &attacked)?;
 
         let (clean, attacked) = (clean.f_double_value(&[])?, attacked.f_double_value(&[])?);
         Ok(Losses {

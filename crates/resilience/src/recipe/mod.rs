@@ -7,7 +7,7 @@ use resilience_core::threat::Threat;
 
 use crate::batch::Batch;
 use crate::error::EngineError;
-use crate::model::Learner;
+use crate::model::Lesson;
 
 /// The recipes that arguments can name. One line each.
 pub static RECIPES: &[&RecipeSpec] = &[&standard::SPEC, &fgsm_joint::SPEC];
@@ -38,10 +38,10 @@ impl RecipeSpec {
 
 /// What a training step minimises.
 pub trait Recipe {
-    /// Adds the gradient of this batch's loss to the `.grad` of the model's parameters, which are
-    /// clear before, and tells the losses. It takes the gradients itself, and not only gives a
+    /// Takes the gradient of this batch's loss with respect to the weights, by the lesson's passes,
+    /// and tells the losses. It takes the gradients itself, and not only gives a
     /// loss, because a pass can serve both an attack and the weights.
-    fn gradients(&self, learner: &Learner, batch: &Batch) -> Result<Losses, EngineError>;
+    fn gradients(&self, lesson: &Lesson, batch: &Batch) -> Result<Losses, EngineError>;
 }
 
 /// The figures of one training step.

@@ -4,7 +4,7 @@ use super::{Losses, Recipe, RecipeSpec};
 use crate::batch::Batch;
 use crate::error::EngineError;
 use crate::loss;
-use crate::model::{Learner, Towards};
+use crate::model::{Lesson, Towards};
 
 pub(super) static SPEC: RecipeSpec = RecipeSpec {
     id: "standard",
@@ -20,11 +20,11 @@ pub(super) static SPEC: RecipeSpec = RecipeSpec {
 struct Standard;
 
 impl Recipe for Standard {
-    fn gradients(&self, learner: &Learner, batch: &Batch) -> Result<Losses, EngineError> {
-        let pass = learner.pass(&batch.images, Towards::Weights)?;
+    fn gradients(&self, lesson: &Lesson, batch: &Batch) -> Result<Losses, EngineError> {
+        let pass = lesson.pass(&batch.images, Towards::Weights)?;
         let loss = loss::cross_entropy(&pass.logits, &batch.labels)?;
         let accuracy = loss::accuracy(&pass.logits, &batch.labels)?;
-        learner.backward(pass, &loss)?;
+        lesson.backward(pass, &loss)?;
         let total = loss.f_double_value(&[])?;
         Ok(Losses { total, scalars: vec![("clean_loss", total), ("clean_accuracy", accuracy)] })
     }

@@ -17,7 +17,7 @@ use crate::optim::Adam;
 use crate::zoo::to_array;
 
 /// Version of the header that this program writes and reads.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// Name of the array that holds [`Header`] as JSON text.
 const HEADER: &str = "resilience.checkpoint";
@@ -93,12 +93,15 @@ pub(super) fn load(
         let found = header.version;
         return Err(damaged(path, &format!("it is of version {found}, not {VERSION}")));
     }
+    let names = |identity: &[(String, String)]| -> Vec<String> {
+        identity.iter().map(|(name, _)| name.clone()).collect()
+    };
+    if names(identity) != names(&header.identity) {
+        return Err(damaged(path, "another version of the program wrote it"));
+    }
     let differing = identity.iter().zip(&header.identity).find(|(now, then)| now != then);
     if let Some(((name, now), (_, then))) = differing {
         return Err(damaged(path, &format!("its {name} is '{then}', now it is '{now}'")));
-    }
-    if identity.len() != header.identity.len() {
-        return Err(damaged(path, "another version of the program wrote it"));
     }
     let (own, rest): (Vec<_>, Vec<_>) = state
         .entries

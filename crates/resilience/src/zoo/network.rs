@@ -79,8 +79,8 @@ impl Network {
         Ok(network.with_inner_bf16())
     }
 
-    /// The same network in our own kernels: of a folded one, with normalised pixels. None where
-    /// there is no kernel for a layer.
+    /// The same network in our own kernels, for normalised pixels: folded, or as it is where it has no
+    /// batch norm. None where there is no kernel for a layer.
     #[cfg(target_arch = "x86_64")]
     pub fn lowered(&self) -> Result<Option<Program>, EngineError> {
         let mut program = Program::new(self.architecture.input.map(|side| side as usize));

@@ -52,7 +52,7 @@ fn twenty_steps_agree_with_pytorch() {
                 images: formula::images(1000 + step as u64, [16, 3, 32, 32]),
                 labels: formula::labels(2000 + step as u64, 16),
             };
-            let found = learner.learn(|learner| recipe.gradients(learner, &batch)).unwrap();
+            let found = learner.learn(|lesson| recipe.gradients(lesson, &batch)).unwrap();
             adam.step().unwrap();
             for (name, scalar) in [("clean", "clean_loss"), ("adversarial", "adversarial_loss")] {
                 if losses[name].is_null() {

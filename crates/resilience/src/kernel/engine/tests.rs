@@ -49,7 +49,7 @@ fn tangled() -> Program {
 }
 
 /// The tangled program, and the architectures that are not too large to be packed in a test.
-fn engines() -> Vec<Engine> {
+fn engines(keep: Keep) -> Vec<Engine> {
     let small = ARCHITECTURES.iter().filter(|architecture| {
         ["resilience-cnn", "resnet20", "resnet2b", "cifar-wide"].contains(&architecture.id)
     });
@@ -57,14 +57,17 @@ fn engines() -> Vec<Engine> {
         let network = architecture.build(0, Kind::Float).unwrap();
         network.folded().unwrap().lowered().unwrap().unwrap()
     });
-    programs.chain([tangled()]).map(|program| Engine::new(program, Keep::Masks).unwrap()).collect()
+    programs.chain([tangled()]).map(|program| Engine::new(program, keep).unwrap()).collect()
 }
 
 /// Would catch a buffer that is given to a new value before the last reader of the old one, or to
 /// one that lies in it otherwise.
 #[test]
 fn no_buffer_is_overwritten_while_it_is_needed() {
-    for engine in engines() {
+    for (keep, engine) in [Keep::Masks, Keep::Inputs]
+        .into_iter()
+        .flat_map(|keep| engines(keep).into_iter().map(move |e| (keep, e)))
+    {
         let Engine { program, values, gradients, way, .. } = &engine;
         let mut holds = Holds::new(values, 0);
         for step in &program.steps {
@@ -72,6 +75,12 @@ fn no_buffer_is_overwritten_while_it_is_needed() {
             assert_eq!(values.maps[values.buffer[step.to]], program.slots[step.to].map);
         }
         holds.step([Some(program.top()), None], usize::MAX);
+        // For training the inputs of all weights are there at the end.
+        for step in
+            program.steps.iter().filter(|step| keep == Keep::Inputs && step.origin.is_some())
+        {
+            holds.step([Some(step.from), None], usize::MAX);
+        }
 
         let mut holds = Holds::new(gradients, 0);
         for back in way {
@@ -120,7 +129,17 @@ fn what_earlier_calls_left_is_never_read() {
     if !super::super::available() {
         return;
     }
-    for engine in engines() {
+    for engine in engines(Keep::Inputs) {
+        let images = 3;
+        let (pixels, towards) = (numbers(images * engine.pixels()), numbers(images * 5));
+        let mut space = Workspace::default();
+        let first = learnt(&engine, &mut space, &pixels, &towards);
+        poison(&engine, &mut space);
+        let again = learnt(&engine, &mut space, &pixels, &towards);
+        assert!(!first.is_empty() && first.len() == again.len());
+        assert!(first.iter().zip(&again).all(|(first, again)| first.to_bits() == again.to_bits()));
+    }
+    for engine in engines(Keep::Masks) {
         let images = 3;
         let (pixels, towards) = (numbers(images * engine.pixels()), numbers(images * 5));
         let mut space = Workspace::default();
@@ -149,6 +168,16 @@ fn answers(
     [logits, gradient]
 }
 
+/// The gradients of all weights.
+fn learnt(engine: &Engine, space: &mut Workspace, pixels: &[f32], towards: &[f32]) -> Vec<f32> {
+    let mut tape = engine.tape(pixels.len() / engine.pixels());
+    let (mut logits, mut sums) = (vec![0.0; towards.len()], engine.sums());
+    engine.forward(space, pixels, &mut logits, Some(&mut tape));
+    engine.backward(space, &tape, towards, Some(&mut sums), None);
+    let gradients = engine.finish(&mut sums).into_iter();
+    gradients.flat_map(|gradient| [gradient.weight, gradient.bias]).flatten().collect()
+}
+
 /// Checks that margins are zero, and puts NaN everywhere else.
 fn poison(engine: &Engine, space: &mut Workspace) {
     let values = engine.values.maps.iter().zip(&mut space.values);
@@ -165,4 +194,5 @@ fn poison(engine: &Engine, space: &mut Workspace) {
         }
     }
     space.patches.products.fill(f32::NAN);
+    space.patches.panel.fill(f32::NAN);
 }

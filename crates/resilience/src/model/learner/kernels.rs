@@ -4,7 +4,8 @@ use tch::{Kind, Tensor};
 
 use super::Native;
 use crate::error::EngineError;
-use crate::kernel::{self, Program, Trainer};
+use crate::host::Pixels;
+use crate::kernel::{Lap, Program, Trainer};
 use crate::threads::Threads;
 
 /// The kernels of a network whose weights change.
@@ -13,13 +14,6 @@ pub struct Kernels {
     classes: usize,
     /// libtorch's threads would wait by spinning, where ours are to compute.
     _threads: Threads,
-}
-
-/// What a pass leaves for its gradients.
-pub struct Lap {
-    inner: kernel::Lap,
-    /// `[n,c,h,w]` of the images, where their gradient is wanted.
-    images: Option<[i64; 4]>,
 }
 
 impl Kernels {
@@ -43,45 +37,58 @@ impl Kernels {
 
     /// Takes the weights as they are now.
     pub fn renew(&mut self, model: &Native) -> Result<(), EngineError> {
-        if let Some(program) = program(model)? {
-            self.trainer.set(program);
+        let program = program(model)?;
+        if program.is_some_and(|program| self.trainer.set(program)) {
+            return Ok(());
         }
-        Ok(())
+        Err(EngineError::Input {
+            what: "network that is learning",
+            expected: "layers that have kernels, as when it began".to_owned(),
+            found: "other ones".to_owned(),
+        })
+    }
+
+    /// Forgets gradients that were not handed over.
+    pub fn forget(&mut self) {
+        self.trainer.forget();
     }
 
     /// Logits `[n,k]` of images `[n,c,h,w]`, as a leaf that requires a gradient.
-    pub fn pass(
-        &self,
-        model: &Native,
-        images: &Tensor,
-        wanted: bool,
-    ) -> Result<(Tensor, Lap), EngineError> {
+    pub fn pass(&self, model: &Native, images: &Tensor) -> Result<(Tensor, Lap), EngineError> {
         let shape = model.network().architecture().input;
-        let (numbers, inner) =
+        let (numbers, lap) =
             self.trainer.forward(&model.input().pixels(images, shape)?, self.classes);
         let logits = Tensor::f_from_slice(&numbers)?.f_view([-1, self.classes as i64])?;
-        let [c, h, w] = shape;
-        let images = wanted.then_some([images.size()[0], c, h, w]);
-        Ok((logits.f_set_requires_grad(true)?, Lap { inner, images }))
+        Ok((logits.f_set_requires_grad(true)?, lap))
     }
 
-    /// Adds the gradient of the weights, from that of the logits `[n,k]`; gives that of the images
-    /// where it is wanted.
-    pub fn backward(&self, lap: Lap, gradient: &Tensor) -> Result<Option<Tensor>, EngineError> {
+    /// Takes up the gradient of the weights, from that of the logits `[n,k]`; gives that of the
+    /// images where they are `wanted`, like these.
+    pub fn backward(
+        &self,
+        lap: Lap,
+        gradient: &Tensor,
+        wanted: Option<&Tensor>,
+    ) -> Result<Option<Tensor>, EngineError> {
         let flat = Vec::<f32>::try_from(gradient.f_contiguous()?.f_view([-1])?)?;
-        let found = self.trainer.backward(lap.inner, &flat, self.classes, lap.images.is_some());
-        let (Some(pixels), Some([n, c, h, w])) = (found, lap.images) else { return Ok(None) };
-        Ok(Some(Tensor::f_from_slice(&pixels)?.f_view([n, h, w, c])?.f_permute([0, 3, 1, 2])?))
+        let found = self.trainer.backward(lap, &flat, self.classes, wanted.is_some());
+        found.zip(wanted).map(|(pixels, like)| Pixels::<f32>::tensor(&pixels, like)).transpose()
     }
 
     /// Adds the gradients that have come together to those of the network's parameters.
-    pub fn hand_over(&self, model: &Native) -> Result<(), EngineError> {
+    pub fn add_to_parameters(&self, model: &Native) -> Result<(), EngineError> {
         let _guard = tch::no_grad_guard();
         for gradient in self.trainer.take_gradients() {
             for (ending, numbers) in [("weight", &gradient.weight), ("bias", &gradient.bias)] {
                 let name = format!("{}.{ending}", gradient.name);
                 let found = model.network().trainable().find(|parameter| parameter.name == name);
-                let Some(parameter) = found else { continue };
+                let Some(parameter) = found else {
+                    return Err(EngineError::Input {
+                        what: "network that is learning",
+                        expected: format!("a parameter {name}, of which there is a gradient"),
+                        found: "none that is trained".to_owned(),
+                    });
+                };
                 let numbers =
                     Tensor::f_from_slice(numbers)?.f_view(parameter.tensor.size().as_slice())?;
                 let _ = parameter.tensor.f_grad()?.f_add_(&numbers)?;
