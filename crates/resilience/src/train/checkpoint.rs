@@ -93,15 +93,16 @@ pub(super) fn load(
         let found = header.version;
         return Err(damaged(path, &format!("it is of version {found}, not {VERSION}")));
     }
-    let names = |identity: &[(String, String)]| -> Vec<String> {
-        identity.iter().map(|(name, _)| name.clone()).collect()
-    };
-    if names(identity) != names(&header.identity) {
-        return Err(damaged(path, "another version of the program wrote it"));
+    let then = |name: &str| header.identity.iter().find(|(known, _)| known == name);
+    for (name, now) in identity {
+        if let Some((_, then)) = then(name).filter(|(_, then)| then != now) {
+            return Err(damaged(path, &format!("its {name} is '{then}', now it is '{now}'")));
+        }
     }
-    let differing = identity.iter().zip(&header.identity).find(|(now, then)| now != then);
-    if let Some(((name, now), (_, then))) = differing {
-        return Err(damaged(path, &format!("its {name} is '{then}', now it is '{now}'")));
+    if identity.len() != header.identity.len()
+        || identity.iter().any(|(name, _)| then(name).is_none())
+    {
+        return Err(damaged(path, "another version of the program wrote it"));
     }
     let (own, rest): (Vec<_>, Vec<_>) = state
         .entries
