@@ -136,10 +136,30 @@ pub struct EpochRecord {
     /// Named means over the epoch: `clean_loss`, `adversarial_loss`, `clean_accuracy`,
     /// `adversarial_accuracy` (on the augmented training batches, as they were trained on).
     pub scalars: Vec<(String, f64)>,
+    /// Learning rate at the end of the epoch.
+    pub learning_rate: f64,
+    /// What the network was worth after the epoch on images that it was not trained on; none where
+    /// that was not measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation: Option<ValidationRecord>,
     /// Wall time.
     pub seconds: f64,
     /// Training images per second.
     pub images_per_second: f64,
+}
+
+/// Accuracies of a network after an epoch, on images held out of training.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ValidationRecord {
+    /// Number of held-out images.
+    pub n: u64,
+    /// Share of them that is classified correctly without an attack, in [0, 1].
+    pub clean: f64,
+    /// The same under FGSM, one step.
+    pub fgsm: f64,
+    /// The same under PGD, many steps.
+    pub pgd: f64,
 }
 
 /// What an unattacked image gave.

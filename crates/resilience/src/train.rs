@@ -180,6 +180,8 @@ fn run_epoch(
         of: plan.epochs,
         loss: means.loss(),
         scalars: means.scalars(),
+        learning_rate: plan.learning_rate,
+        validation: None,
         seconds,
         // A clock that stands still gives no rate, and JSON knows no infinity.
         images_per_second: if seconds > 0.0 { n as f64 / seconds } else { 0.0 },
