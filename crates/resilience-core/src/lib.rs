@@ -4,8 +4,8 @@
 //! In reading order: [`threat`] and [`record`] are the vocabulary; [`mod@format`] turns files into
 //! plain buffers and [`dataset`] turns those into labelled images; [`store`] keeps what a run
 //! found, [`metric`] counts it, [`summary`] is the result that machines read and [`report`] the
-//! one that people read; [`export`] gives it to other programs. Progress and notices leave through
-//! [`event`] alone.
+//! one that people read; [`export`] gives it to other programs. Of a training run
+//! [`overfitting`] judges the epochs. Progress and notices leave through [`event`] alone.
 
 pub mod context;
 pub mod dataset;
@@ -14,6 +14,7 @@ pub mod export;
 pub mod format;
 pub mod manifest;
 pub mod metric;
+pub mod overfitting;
 pub mod paper;
 pub mod plan;
 pub mod record;
