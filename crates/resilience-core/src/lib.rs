@@ -4,8 +4,9 @@
 //! In reading order: [`threat`] and [`record`] are the vocabulary; [`mod@format`] turns files into
 //! plain buffers and [`dataset`] turns those into labelled images; [`store`] keeps what a run
 //! found, [`metric`] counts it, [`summary`] is the result that machines read and [`report`] the
-//! one that people read; [`export`] gives it to other programs. Of a training run
-//! [`overfitting`] judges the epochs. Progress and notices leave through [`event`] alone.
+//! one that people read; [`export`] gives it to other programs. Of a training run [`training_log`]
+//! keeps what it tells while it goes on, and [`overfitting`] judges it. Progress and notices leave
+//! through [`event`] alone.
 
 pub mod context;
 pub mod dataset;
@@ -24,6 +25,7 @@ pub mod suggest;
 pub mod suite;
 pub mod summary;
 pub mod threat;
+pub mod training_log;
 pub mod view;
 
 #[cfg(test)]
