@@ -205,6 +205,10 @@ impl Engine {
                     &mut space.patches.products,
                 );
             }
+            Operation::Affine { scale, bias } => {
+                epilogue.bias = Some(bias);
+                plain::scale(scale, images, from, &mut epilogue);
+            }
             Operation::Subsample(before) => {
                 plain::subsample(images, from, *before, (&slot.map, epilogue.to));
             }
@@ -318,6 +322,7 @@ impl Engine {
                 kernels.scatter(images, &gradient, sums, &mut space.patches);
                 plain::lay_mask(images, &mut epilogue);
             }
+            Operation::Affine { scale, .. } => plain::scale(scale, images, from, &mut epilogue),
             Operation::Subsample(before) => {
                 plain::begin_sum(images, &mut epilogue);
                 plain::subsample_back(images, from, *before, (&slot.map, epilogue.to));

@@ -95,6 +95,13 @@ pub enum Operation {
         /// Added to the features.
         bias: Vec<f32>,
     },
+    /// Each channel's values times a number of its own, and another added.
+    Affine {
+        /// The factors.
+        scale: Vec<f32>,
+        /// Added to every pixel.
+        bias: Vec<f32>,
+    },
     /// Every second pixel, with this many zero channels before the input's.
     Subsample(usize),
     /// The largest of 2 x 2 pixels.
@@ -255,9 +262,20 @@ impl Program {
         Some(self.push_weighted(self.top, None, slot, operation, origin))
     }
 
-    /// ReLU of the newest slot. None where it is not the result of weights.
+    /// The newest slot's channels, each times its factor and with its number added. None where it has
+    /// other channels, or features.
+    pub fn affine(&mut self, scale: &[f32], bias: &[f32]) -> Option<usize> {
+        let map = self.vectors(self.top).filter(|map| map.channels == whole(scale.len()))?;
+        let operation = Operation::Affine { scale: filled(scale), bias: filled(bias) };
+        Some(self.push(self.top, Slot { map, relu: false }, operation))
+    }
+
+    /// ReLU of the newest slot. None where it is not the result of weights or of factors.
     pub fn relu(&mut self) -> Option<()> {
-        self.steps.last().filter(|step| step.origin.is_some())?;
+        let fits = |step: &&Step| {
+            step.origin.is_some() || matches!(step.operation, Operation::Affine { .. })
+        };
+        self.steps.last().filter(fits)?;
         self.slots[self.top].relu = true;
         Some(())
     }

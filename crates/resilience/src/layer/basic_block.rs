@@ -79,8 +79,12 @@ impl BasicBlock {
             Shortcut::Identity
         } else {
             let names = [format!("{name}.shortcut.0"), format!("{name}.shortcut.1")];
-            let every_second = Window { size: 1, stride: 2, padding: 0 };
-            Shortcut::Projected(make(builder, [&names[0], &names[1]], widths, every_second)?)
+            Shortcut::Projected(make(
+                builder,
+                [&names[0], &names[1]],
+                widths,
+                Window::EVERY_SECOND,
+            )?)
         };
         Ok(Self { name, conv1, conv2, shortcut, widths })
     }

@@ -1,6 +1,6 @@
-//! Two-dimensional convolution, with what always stands behind it: a bias or batch norm.
+//! Two-dimensional convolution, with what stands right behind it: a bias, batch norm or nothing.
 
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use super::{BatchNorm, Builder, Layer, Mode};
 use crate::error::EngineError;
@@ -24,9 +24,12 @@ impl Window {
 
     /// 3x3, which halves the image.
     pub const THREE_HALVING: Self = Self { stride: 2, ..Self::THREE };
+
+    /// 1x1, of every second pixel.
+    pub const EVERY_SECOND: Self = Self { size: 1, stride: 2, padding: 0 };
 }
 
-/// A square convolution and its bias or batch norm.
+/// A square convolution and its bias or batch norm, where it has one.
 #[derive(Debug)]
 pub struct Conv {
     name: String,
@@ -38,11 +41,23 @@ pub struct Conv {
 /// What comes after the kernel.
 #[derive(Debug)]
 enum Shift {
+    Nothing,
     Bias(Tensor), // [out]
     Norm(BatchNorm),
 }
 
 impl Conv {
+    /// A convolution with nothing behind it.
+    pub fn plain(
+        builder: &mut Builder,
+        name: &str,
+        channels: [i64; 2],
+        window: Window,
+    ) -> Result<Self, EngineError> {
+        let weight = weight(builder, name, channels, window)?;
+        Ok(Self { name: name.to_owned(), weight, shift: Shift::Nothing, window })
+    }
+
     /// A convolution with a bias.
     pub fn with_bias(
         builder: &mut Builder,
@@ -70,10 +85,14 @@ impl Conv {
 }
 
 impl Conv {
-    /// The same convolution as it is when evaluated: fixed, with a bias in place of batch norm.
-    /// The product is rounded once, from f64.
+    /// The same convolution as it is when evaluated: fixed, with a bias in place of batch norm or
+    /// nothing. The product is rounded once, from f64.
     pub fn fold(&self, builder: &mut Builder) -> Result<Self, EngineError> {
         let (weight, bias) = match &self.shift {
+            Shift::Nothing => {
+                let zeros = Tensor::f_zeros(&self.weight.size()[..1], (Kind::Double, Device::Cpu))?;
+                (self.weight.shallow_clone(), zeros)
+            }
             Shift::Bias(bias) => (self.weight.shallow_clone(), bias.shallow_clone()),
             Shift::Norm(norm) => {
                 let [scale, bias] = norm.scale_and_bias()?;
@@ -124,6 +143,7 @@ impl Layer for Conv {
         let convolve =
             |bias: Option<&Tensor>| input.f_conv2d(&weight, bias, stride, padding, [1, 1], 1);
         match &self.shift {
+            Shift::Nothing => Ok(convolve(None)?),
             Shift::Bias(bias) => Ok(convolve(Some(&super::as_input(bias, input)?))?),
             Shift::Norm(norm) => norm.forward(&convolve(None)?, mode),
         }
@@ -140,6 +160,7 @@ impl Layer for Conv {
 
     fn parameters(&self) -> u64 {
         let shift = match &self.shift {
+            Shift::Nothing => 0,
             Shift::Bias(bias) => bias.numel() as u64,
             Shift::Norm(norm) => norm.parameters(),
         };

@@ -6,7 +6,9 @@ mod batch_norm;
 mod builder;
 mod conv;
 mod linear;
+mod norm;
 mod pool;
+mod preact_block;
 
 #[cfg(target_arch = "x86_64")]
 use tch::Kind;
@@ -17,7 +19,9 @@ use batch_norm::BatchNorm;
 pub use builder::{Builder, Parameter};
 pub use conv::{Conv, Window};
 pub use linear::Linear;
+pub use norm::Norm;
 pub use pool::{Flatten, GlobalAveragePool, Relu, ReluMaxPool};
+pub use preact_block::PreactBlock;
 
 use crate::error::EngineError;
 #[cfg(target_arch = "x86_64")]
@@ -47,7 +51,7 @@ pub trait Layer {
     fn forward(&self, input: &Tensor, mode: Mode) -> Result<Tensor, EngineError>;
 
     /// The same layer for evaluation alone: its parameters are fixed copies, and batch norm is
-    /// part of the convolution before it.
+    /// part of the convolution before it, where there is one.
     fn folded(&self, builder: &mut Builder) -> Result<Box<dyn Layer>, EngineError>;
 
     /// Appends what it does to a program of our own kernels. False where there is no kernel for it,

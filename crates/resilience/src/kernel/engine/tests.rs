@@ -36,6 +36,8 @@ fn tangled() -> Program {
     let third = convolution(&mut p, second, [8, 8], Window::THREE, None);
     let fourth = convolution(&mut p, third, [8, 8], Window::THREE, Some(second));
     let _ = convolution(&mut p, fourth, [8, 8], Window::THREE, Some(third));
+    p.affine(&numbers(8), &numbers(8)).unwrap();
+    p.relu().unwrap();
     let pooled = p.relu_max_pool().unwrap(); // 4 x 5
     let fifth = convolution(&mut p, pooled, [8, 16], Window::THREE_HALVING, None);
     p.relu().unwrap();

@@ -4,7 +4,8 @@ use super::{Case, assert_right, conv, linear, random};
 use crate::error::EngineError;
 use crate::kernel::available;
 use crate::layer::{
-    BasicBlock, Builder, Flatten, GlobalAveragePool, Layer, Layers, Relu, ReluMaxPool, Window,
+    BasicBlock, Builder, Flatten, GlobalAveragePool, Layer, Layers, PreactBlock, Relu, ReluMaxPool,
+    Window,
 };
 
 const CHANNELS: [i64; 6] = [1, 3, 5, 8, 12, 17];
@@ -122,7 +123,7 @@ fn pools_break_ties_as_libtorch_does() {
     assert_right(&case, &images, "ties");
 }
 
-type MakeBlock = fn(&mut Builder, String, [i64; 2]) -> Result<BasicBlock, EngineError>;
+type MakeBlock = fn(&mut Builder, &str, [i64; 2]) -> Result<Box<dyn Layer>, EngineError>;
 
 /// Would catch a shortcut that takes the wrong pixels or channels, and a gradient that leaves out
 /// one of the two ways or a ReLU's mask.
@@ -131,8 +132,14 @@ fn residual_blocks_of_odd_widths_are_right() {
     if !available() {
         return;
     }
-    let makes: [MakeBlock; 3] =
-        [BasicBlock::padded, BasicBlock::projected, BasicBlock::projected_with_norm];
+    let makes: [MakeBlock; 4] = [
+        |b, name, widths| Ok(Box::new(BasicBlock::padded(b, name.to_owned(), widths)?)),
+        |b, name, widths| Ok(Box::new(BasicBlock::projected(b, name.to_owned(), widths)?)),
+        |b, name, widths| {
+            Ok(Box::new(BasicBlock::projected_with_norm(b, name.to_owned(), widths)?))
+        },
+        |b, name, widths| Ok(Box::new(PreactBlock::new(b, name.to_owned(), widths)?)),
+    ];
     for (turn, make) in makes.into_iter().enumerate() {
         for [h, w] in sides(turn) {
             let widths = [[1, 3], [3, 8], [5, 12], [8, 17], [12, 13], [7, 16]][h as usize % 6];
@@ -144,9 +151,7 @@ fn residual_blocks_of_odd_widths_are_right() {
 
 /// Three blocks, of which the second widens.
 fn blocks(builder: &mut Builder, make: MakeBlock, [from, to]: [i64; 2]) -> Layers {
-    let mut block = |name: &str, widths| -> Box<dyn Layer> {
-        Box::new(make(builder, name.to_owned(), widths).unwrap())
-    };
+    let mut block = |name, widths| make(builder, name, widths).unwrap();
     let blocks = [block("0", [from, from]), block("1", [from, to]), block("2", [to, to])];
     let mut layers = vec![conv(builder, "3", [3, from], Window::THREE), Box::new(Relu)];
     layers.extend(blocks);

@@ -3,7 +3,8 @@
 use super::{Case, assert_right, conv, linear};
 use crate::kernel::available;
 use crate::layer::{
-    BasicBlock, Builder, Flatten, GlobalAveragePool, Layers, Relu, ReluMaxPool, Window,
+    BasicBlock, Builder, Flatten, GlobalAveragePool, Layer, Layers, Norm, PreactBlock, Relu,
+    ReluMaxPool, Window,
 };
 
 type Make = fn(&mut Builder) -> Layers;
@@ -41,12 +42,40 @@ const ACCEPTED: &[(&str, Make)] = &[
         let block = BasicBlock::padded(b, "0".to_owned(), [8, 8]).unwrap();
         vec![Box::new(block), Box::new(ReluMaxPool), Box::new(GlobalAveragePool)]
     }),
+    ("batch norm of pixels", |b| vec![norm(b, "0", 8), Box::new(GlobalAveragePool)]),
+    ("batch norm upon batch norm", |b| {
+        let first = conv(b, "0", [8, 5], Window::THREE);
+        let [second, third] = ["1", "2"].map(|name| norm(b, name, 5));
+        vec![first, Box::new(Relu), second, third, Box::new(Flatten), linear(b, "3", [5 * 42, 3])]
+    }),
+    ("batch norm between two pools", |b| {
+        let last = linear(b, "1", [8, 3]);
+        vec![Box::new(ReluMaxPool), norm(b, "0", 8), Box::new(ReluMaxPool), Box::new(Flatten), last]
+    }),
+    ("a block with pre-activation of pixels", |b| {
+        let block = PreactBlock::new(b, "0".to_owned(), [8, 8]).unwrap();
+        vec![Box::new(block), Box::new(GlobalAveragePool)]
+    }),
+    ("a widening block with pre-activation of pixels", |b| {
+        let block = PreactBlock::new(b, "0".to_owned(), [8, 13]).unwrap();
+        vec![Box::new(block), norm(b, "1", 13), Box::new(Relu), Box::new(GlobalAveragePool)]
+    }),
+    ("both kinds of blocks", |b| {
+        let first = PreactBlock::new(b, "0".to_owned(), [8, 13]).unwrap();
+        let second = BasicBlock::padded(b, "1".to_owned(), [13, 13]).unwrap();
+        let third = PreactBlock::new(b, "2".to_owned(), [13, 13]).unwrap();
+        vec![Box::new(first), Box::new(second), Box::new(third), Box::new(GlobalAveragePool)]
+    }),
     ("convolutions without ReLU", |b| {
         let first = conv(b, "0", [8, 9], Window::THREE);
         let second = conv(b, "1", [9, 3], Window::THREE_HALVING);
         vec![first, second, Box::new(GlobalAveragePool)]
     }),
 ];
+
+fn norm(builder: &mut Builder, name: &str, channels: i64) -> Box<dyn Layer> {
+    Box::new(Norm::new(builder, name.to_owned(), channels).unwrap())
+}
 
 /// Would catch an accepted network that is computed wrongly because no architecture has its order.
 #[test]

@@ -6,9 +6,14 @@ use super::{Case, conv, linear};
 use crate::error::EngineError;
 use crate::kernel::{Program, Team, Weights, available};
 use crate::layer::{
-    BasicBlock, Builder, Flatten, GlobalAveragePool, Layers, Relu, ReluMaxPool, Window,
+    BasicBlock, Builder, Flatten, GlobalAveragePool, Layer, Layers, Norm, Relu, ReluMaxPool, Window,
 };
 use crate::model::{Classifier, Compiled, Differentiable, Native};
+
+/// Batch norm of so many channels.
+fn norm(builder: &mut Builder, channels: i64) -> Box<dyn Layer> {
+    Box::new(Norm::new(builder, "norm".to_owned(), channels).unwrap())
+}
 
 /// Makes layers, each of which reads what the one before it gives.
 type Make = fn(&mut Builder) -> Layers;
@@ -38,6 +43,12 @@ const REFUSED: &[(&str, Make)] = &[
         vec![Box::new(Flatten), Box::new(Relu), linear(b, "1", [8 * 42, 3])]
     }),
     ("a linear layer on rows of pixels", |b| vec![linear(b, "1", [7, 3])]),
+    ("batch norm of features", |b| {
+        vec![Box::new(GlobalAveragePool), norm(b, 8), linear(b, "1", [8, 3])]
+    }),
+    ("batch norm of channels that are not there", |b| {
+        vec![norm(b, 16), Box::new(GlobalAveragePool), linear(b, "1", [8, 3])]
+    }),
     ("two flattenings", |b| {
         vec![Box::new(Flatten), Box::new(Flatten), linear(b, "1", [8 * 42, 3])]
     }),
@@ -76,10 +87,11 @@ fn networks_without_kernels_are_refused() {
 /// Would catch an operation on whole vectors that is let loose on three channels.
 #[test]
 fn pixels_of_three_channels_go_into_convolutions_alone() {
-    let refused: [Make; 4] = [
+    let refused: [Make; 5] = [
         |b| vec![Box::new(Flatten), linear(b, "1", [3 * 42, 3])],
         |b| vec![Box::new(GlobalAveragePool), linear(b, "1", [3, 3])],
         |b| vec![Box::new(ReluMaxPool), Box::new(Flatten), linear(b, "1", [3 * 9, 3])],
+        |b| vec![norm(b, 3), conv(b, "1", [3, 8], Window::THREE), Box::new(GlobalAveragePool)],
         // The sum of the pixels, and of what lies in memory as other images do.
         |b| {
             let block = BasicBlock::padded(b, "block".to_owned(), [3, 3]).unwrap();
