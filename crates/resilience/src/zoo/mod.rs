@@ -2,6 +2,7 @@
 
 mod cifar_wide;
 mod network;
+mod preactresnet18;
 mod resilience_cnn;
 mod resnet18;
 mod resnet2b;
@@ -24,6 +25,7 @@ pub static ARCHITECTURES: &[&ArchitectureSpec] = &[
     &resnet_cifar::RESNET56,
     &resnet_cifar::RESNET110,
     &resnet18::SPEC,
+    &preactresnet18::SPEC,
     &resnet2b::SPEC,
     &cifar_wide::SPEC,
 ];

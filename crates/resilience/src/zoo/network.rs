@@ -55,7 +55,7 @@ impl Network {
     }
 
     /// The same network for evaluation alone, and faster: each batch norm is part of the
-    /// convolution before it. Its parameters are copies of what they are now and cannot be
+    /// convolution before it, where there is one. Its parameters are copies of what they are now and cannot be
     /// trained; its logits and gradients are the same but for rounding, so that what it finds is
     /// to be judged by the network itself.
     pub fn folded(&self) -> Result<Self, EngineError> {
@@ -326,9 +326,13 @@ mod tests {
             + 512 * 10;
         let resnet2b =
             9 * 3 * 8 * 256 + (wider(8, 16, 64) + 3 * stage(16, 64)) + (1024 * 100 + 100 * 10);
-        for (id, multiply_adds) in
-            [("resnet32", resnet32), ("resnet18", resnet18), ("resnet2b", resnet2b)]
-        {
+        // With pre-activation the convolutions are the same.
+        for (id, multiply_adds) in [
+            ("resnet32", resnet32),
+            ("resnet18", resnet18),
+            ("preactresnet18", resnet18),
+            ("resnet2b", resnet2b),
+        ] {
             let network = find(id).unwrap().build(0, Kind::Float).unwrap();
             assert_eq!(network.flops().unwrap(), 2 * multiply_adds, "{id}");
             assert_eq!(network.folded().unwrap().flops().unwrap(), 2 * multiply_adds, "{id}");
@@ -354,7 +358,7 @@ mod tests {
     /// rounding that is more than bf16's: the logits are near, and not the same.
     #[test]
     fn bf16_inside_is_near_and_f32_outside() {
-        for (id, side) in [("resnet20", 8), ("resnet2b", 32)] {
+        for (id, side) in [("resnet20", 8), ("preactresnet18", 8), ("resnet2b", 32)] {
             let network = trained(find(id).unwrap(), Kind::Float);
             let half = network.half().unwrap();
             let kinds = |name: &str| {

@@ -12,6 +12,7 @@ mod formula;
 mod network;
 mod pgd;
 mod plain;
+mod preactresnet18;
 mod recipe;
 mod resnet18;
 mod resnet_cifar;

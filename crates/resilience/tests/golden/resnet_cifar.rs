@@ -3,7 +3,7 @@
 use super::formula;
 use super::network::{self, Inputs};
 
-/// The values that the generators of both CIFAR ResNet cases state.
+/// The values that the generators of all CIFAR ResNet cases state.
 pub fn tensor(stream: u64, name: &str, shape: &[usize]) -> Vec<f64> {
     let n = shape.iter().product();
     match name {
