@@ -27,6 +27,7 @@ pub mod summary;
 pub mod threat;
 pub mod training_log;
 pub mod view;
+pub mod vote;
 
 #[cfg(test)]
 mod testdata;

@@ -13,14 +13,24 @@
 //! input_noise = 0.1                 # optional; Gaussian noise that the model adds to its pixels
 //! notes = "what else to know"       # optional
 //! ```
+//!
+//! An ensemble of models has a manifest too, which lists theirs ([`Ensemble`]).
+
+mod described;
+mod ensemble;
+mod error;
 
 use std::path::{Path, PathBuf};
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+pub use self::described::Described;
+use self::described::Form;
+pub use self::ensemble::Ensemble;
+pub use self::error::ManifestError;
 use crate::format::array::StateDict;
 use crate::format::{FormatError, atomic, weights};
-use crate::suggest::did_you_mean;
 
 /// A checked manifest.
 #[derive(Clone, Debug, PartialEq)]
@@ -77,44 +87,18 @@ fn is_zero(value: &f64) -> bool {
     *value <= 0.0
 }
 
-const FIELDS: [&str; 11] = [
-    "name",
-    "file",
-    "sha256",
-    "architecture",
-    "mean",
-    "std",
-    "source",
-    "license",
-    "dataset",
-    "input_noise",
-    "notes",
-];
-
 impl Manifest {
-    /// Reads and checks a manifest; the weights file is not touched yet.
+    /// Reads and checks the manifest of one model; the weights file is not touched yet.
     pub fn read(path: &Path) -> Result<Self, ManifestError> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| ManifestError::Read { path: path.to_owned(), source })?;
-        Self::parse(path, &text)
+        Self::parse(path, &read(path)?)
     }
 
-    /// Checks a manifest's text, which stands at `path`.
+    /// Checks the text of such a manifest, which stands at `path`.
     pub fn parse(path: &Path, text: &str) -> Result<Self, ManifestError> {
-        let broken = |error: toml::de::Error| ManifestError::Toml {
-            path: path.to_owned(),
-            source: Box::new(error),
-        };
-        let table: toml::Table = toml::from_str(text).map_err(broken)?;
-        if let Some(unknown) = table.keys().find(|key| !FIELDS.contains(&key.as_str())) {
-            return Err(ManifestError::UnknownField {
-                path: path.to_owned(),
-                field: unknown.clone(),
-                suggestion: did_you_mean(unknown, FIELDS),
-            });
+        match described::form(path, text)? {
+            Form::Model => check(path, toml(path, text)?),
+            Form::Ensemble => Err(ManifestError::NotOne { path: path.to_owned() }),
         }
-        // Once more from the text, so that the message shows the line.
-        check(path, toml::from_str(text).map_err(broken)?)
     }
 
     /// The manifest as TOML, with `file` as it is.
@@ -144,6 +128,30 @@ impl Manifest {
     /// Reads the weights, compares their checksum, and gives it along.
     pub fn load(&self) -> Result<(StateDict, String), FormatError> {
         weights::read_checked(&self.file, self.sha256.as_deref())
+    }
+}
+
+fn read(path: &Path) -> Result<String, ManifestError> {
+    let refused = |source| ManifestError::Read { path: path.to_owned(), source };
+    std::fs::read_to_string(path).map_err(refused)
+}
+
+/// The fields of a manifest's text; an error shows the line.
+fn toml<T: DeserializeOwned>(path: &Path, text: &str) -> Result<T, ManifestError> {
+    let broken = |error| ManifestError::Toml { path: path.to_owned(), source: Box::new(error) };
+    toml::from_str(text).map_err(broken)
+}
+
+/// What a person must be able to read.
+fn check_texts(path: &Path, texts: &[(&'static str, &str)]) -> Result<(), ManifestError> {
+    match texts.iter().find(|(_, text)| text.trim().is_empty()) {
+        Some(&(field, text)) => Err(ManifestError::Value {
+            path: path.to_owned(),
+            field,
+            expected: "a text that is not empty".to_owned(),
+            found: format!("'{text}'"),
+        }),
+        None => Ok(()),
     }
 }
 
@@ -181,16 +189,13 @@ fn check(path: &Path, raw: Raw) -> Result<Manifest, ManifestError> {
     let wrong = |field: &'static str, expected: &'static str, found: String| ManifestError::Value {
         path: path.to_owned(),
         field,
-        expected,
+        expected: expected.to_owned(),
         found,
     };
-    for (field, text) in
-        [("name", &raw.name), ("architecture", &raw.architecture), ("source", &raw.source)]
-    {
-        if text.trim().is_empty() {
-            return Err(wrong(field, "a text that is not empty", format!("'{text}'")));
-        }
-    }
+    check_texts(
+        path,
+        &[("name", &raw.name), ("architecture", &raw.architecture), ("source", &raw.source)],
+    )?;
     if raw.file.as_os_str().is_empty() {
         return Err(wrong("file", "the path of the weights", "''".to_owned()));
     }
@@ -221,52 +226,6 @@ fn check(path: &Path, raw: Raw) -> Result<Manifest, ManifestError> {
         input_noise: raw.input_noise,
         notes: raw.notes,
     })
-}
-
-/// A manifest that cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum ManifestError {
-    /// The operating system refused.
-    #[error("cannot read manifest {path}: {source}")]
-    Read {
-        /// The manifest.
-        path: PathBuf,
-        /// Its reason.
-        source: std::io::Error,
-    },
-    /// Not TOML, or a field is missing or of another type.
-    #[error("manifest {path}: {source}")]
-    Toml {
-        /// The manifest.
-        path: PathBuf,
-        /// What and in which line.
-        source: Box<toml::de::Error>,
-    },
-    /// A field that manifests do not have.
-    #[error(
-        "manifest {path}: unknown field '{field}'{suggestion}; the fields are {}",
-        FIELDS.join(", ")
-    )]
-    UnknownField {
-        /// The manifest.
-        path: PathBuf,
-        /// The field.
-        field: String,
-        /// `; did you mean …?`, or empty.
-        suggestion: String,
-    },
-    /// A value that makes no sense.
-    #[error("manifest {path}: {field}: expected {expected}, found {found}")]
-    Value {
-        /// The manifest.
-        path: PathBuf,
-        /// The field.
-        field: &'static str,
-        /// What should stand there.
-        expected: &'static str,
-        /// What stands there.
-        found: String,
-    },
 }
 
 #[cfg(test)]

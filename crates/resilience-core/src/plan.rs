@@ -53,15 +53,17 @@ pub struct ModelPlan {
     pub name: String,
     /// What the command line called it.
     pub request: String,
-    /// Registry id of its architecture.
+    /// Registry id of its architecture; of an ensemble, what its members are.
     pub architecture: String,
-    /// SHA-256 of its weights file.
+    /// SHA-256 of its weights file; of an ensemble, over its vote and all that decides what each
+    /// member answers.
     pub weights_sha256: String,
-    /// Subtracted from each channel inside the model.
+    /// Subtracted from each channel inside the model; an ensemble leaves pixels to its members.
     pub mean: [f64; 3],
-    /// Divides each channel inside the model.
+    /// Divides each channel inside the model; likewise.
     pub std: [f64; 3],
-    /// Standard deviation of the Gaussian noise that the model adds to its input; 0 for none.
+    /// Standard deviation of the Gaussian noise that the model adds to its input; 0 for none, and of
+    /// an ensemble, whose members add their own.
     pub input_noise: f64,
     /// Passes that a verdict is the mean of: 1 where the model is deterministic.
     pub passes: u32,

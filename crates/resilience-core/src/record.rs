@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::threat::Norm;
+use crate::vote::Vote;
 
 /// The program that made a result, and on what.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -71,26 +72,70 @@ pub struct DatasetRecord {
 pub struct ModelRecord {
     /// What it is called in tables.
     pub name: String,
-    /// Its architecture's registry id, `resnet32`.
+    /// Its architecture's registry id, `resnet32`; of an ensemble, what its members are.
     pub architecture: String,
-    /// SHA-256 of the weights file, lower-case hexadecimal.
+    /// SHA-256 of the weights file, lower-case hexadecimal; of an ensemble, over what decides its
+    /// answers.
     pub weights_sha256: String,
     /// Where the weights come from, for a person: a publication, or the recipe that trained them.
     pub source: String,
-    /// Subtracted from each channel inside the model.
+    /// Subtracted from each channel inside the model; by an ensemble nothing, its members have
+    /// their own.
     pub mean: Vec<f64>,
-    /// Divides each channel inside the model.
+    /// Divides each channel inside the model; likewise.
     pub std: Vec<f64>,
     /// Number of trainable parameters.
     pub parameters: u64,
-    /// Its layers in the order of the forward pass, from the model itself.
+    /// Its layers in the order of the forward pass, from the model itself; none of an ensemble.
     pub layers: Vec<LayerRecord>,
-    /// How it was trained, where this program trained it.
+    /// How it was trained, where this program trained it; none of an ensemble.
     pub training: Option<TrainingRecord>,
+    /// Who votes and how, where it is an ensemble.
+    pub ensemble: Option<EnsembleRecord>,
     /// Passes that every verdict is the mean of: 1 where the model is deterministic.
     pub passes: u32,
     /// The data it was evaluated on.
     pub dataset: DatasetRecord,
+}
+
+/// An ensemble as evaluated.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EnsembleRecord {
+    /// What its logits are.
+    pub vote: Vote,
+    /// Whether that has a gradient.
+    pub differentiable: bool,
+    /// What attacks that take gradients saw: the vote itself, or what stood in for it.
+    pub gradients_of: Vote,
+    /// Its members, in order.
+    pub members: Vec<MemberRecord>,
+}
+
+/// A member of an ensemble.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MemberRecord {
+    /// What its manifest calls it.
+    pub name: String,
+    /// Its architecture's registry id.
+    pub architecture: String,
+    /// SHA-256 of the weights file, lower-case hexadecimal.
+    pub weights_sha256: String,
+    /// Where the weights come from, for a person.
+    pub source: String,
+    /// Subtracted from each channel inside the member.
+    pub mean: Vec<f64>,
+    /// Divides each channel inside the member.
+    pub std: Vec<f64>,
+    /// Standard deviation of the Gaussian noise that it adds to its input; 0 for none.
+    pub input_noise: f64,
+    /// Number of trainable parameters.
+    pub parameters: u64,
+    /// Its layers in the order of the forward pass.
+    pub layers: Vec<LayerRecord>,
+    /// How it was trained, where this program trained it.
+    pub training: Option<TrainingRecord>,
 }
 
 /// One layer (or block) of a model.

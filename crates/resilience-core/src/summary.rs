@@ -15,7 +15,7 @@ pub use self::evaluation::{EvaluationSummary, StageSummary, ThreatSummary};
 pub use self::file::SummaryError;
 pub use self::pair::PairSummary;
 use crate::metric::{Paired, clopper_pearson};
-use crate::record::{LabelSource, LayerRecord, Provenance, Tool, TrainingRecord};
+use crate::record::{EnsembleRecord, LabelSource, LayerRecord, Provenance, Tool, TrainingRecord};
 use crate::threat::Norm;
 
 /// Version of `summary.json` that this program writes and reads.
@@ -61,9 +61,9 @@ pub struct DatasetSummary {
 pub struct ModelSummary {
     /// What it is called in tables.
     pub name: String,
-    /// Registry id of its architecture.
+    /// Registry id of its architecture; of an ensemble, what its members are.
     pub architecture: String,
-    /// SHA-256 of the weights file.
+    /// SHA-256 of the weights file; of an ensemble, over what decides its answers.
     pub weights_sha256: String,
     /// Where the weights come from.
     pub source: String,
@@ -77,6 +77,8 @@ pub struct ModelSummary {
     pub layers: Vec<LayerRecord>,
     /// How it was trained, where this program trained it.
     pub training: Option<TrainingRecord>,
+    /// Who votes and how, where it is an ensemble.
+    pub ensemble: Option<EnsembleRecord>,
     /// What it was evaluated on.
     pub dataset: DatasetSummary,
     /// Passes that every verdict is the mean of: 1 where the model is deterministic.

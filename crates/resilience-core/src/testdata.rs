@@ -5,7 +5,7 @@ mod network;
 mod run;
 
 pub use self::attack::{attack, attack_with, claim, fgsm, outcome, search};
-pub use self::network::{resilience_cnn_layers, resnet_layers, training};
+pub use self::network::{ensemble, resilience_cnn_layers, resnet_layers, training};
 pub use self::run::{add_attack, example, ladder, picture, plan, store, summary};
 use crate::record::{CleanOutcome, DatasetRecord, Machine, ModelRecord, Provenance, Tool};
 
@@ -67,6 +67,7 @@ pub fn model_with(name: &str, n: usize, accuracy: f64) -> (ModelRecord, Vec<Clea
         parameters: 464_154,
         layers: resnet_layers(5),
         training: None,
+        ensemble: None,
         passes: 1,
         dataset: dataset(n),
     };

@@ -7,6 +7,7 @@ mod bars;
 mod error;
 mod exhibit;
 mod markdown;
+mod network;
 mod page;
 mod part;
 mod plot;

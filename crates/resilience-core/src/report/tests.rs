@@ -1,6 +1,7 @@
 //! The page, the table and the Markdown of made-up runs.
 
 mod bench;
+mod ensemble;
 mod robust;
 
 use std::fs;

@@ -74,6 +74,7 @@ fn model(plan: &Plan, found: Found, evaluated: Vec<Evaluated>) -> ModelSummary {
         std: found.record.std,
         layers: found.record.layers,
         training: found.record.training,
+        ensemble: found.record.ensemble,
         dataset: DatasetSummary {
             name: dataset.name,
             split: dataset.split,

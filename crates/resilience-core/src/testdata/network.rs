@@ -1,7 +1,11 @@
 //! What networks look like and how they were trained.
 
 use super::dataset;
-use crate::record::{DatasetRecord, EpochRecord, LayerRecord, TrainingRecord, ValidationRecord};
+use crate::record::{
+    DatasetRecord, EnsembleRecord, EpochRecord, LayerRecord, MemberRecord, TrainingRecord,
+    ValidationRecord,
+};
+use crate::vote::Vote;
 
 pub fn layer(name: &str, kind: &str, output: &[u64], parameters: u64) -> LayerRecord {
     LayerRecord {
@@ -84,5 +88,30 @@ pub fn training() -> TrainingRecord {
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .to_vec(),
         epochs: epochs.collect(),
+    }
+}
+
+/// A majority vote of two networks of different architectures.
+pub fn ensemble() -> EnsembleRecord {
+    let member = |name: &str, architecture: &str, layers: Vec<LayerRecord>| MemberRecord {
+        name: name.to_owned(),
+        architecture: architecture.to_owned(),
+        weights_sha256: "cd".repeat(32),
+        source: "a publication".to_owned(),
+        mean: vec![0.5; 3],
+        std: vec![0.25; 3],
+        input_noise: 0.0,
+        parameters: layers.iter().map(|layer| layer.parameters).sum(),
+        layers,
+        training: None,
+    };
+    EnsembleRecord {
+        vote: Vote::Majority,
+        differentiable: false,
+        gradients_of: Vote::Probabilities,
+        members: vec![
+            member("Small", "resilience-cnn", resilience_cnn_layers()),
+            member("Large", "resnet44", resnet_layers(7)),
+        ],
     }
 }

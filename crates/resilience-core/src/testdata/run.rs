@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use super::{
-    chance, dataset, fgsm, model_with, provenance, resilience_cnn_layers, search, training,
+    chance, dataset, ensemble, fgsm, model_with, provenance, resilience_cnn_layers, search,
+    training,
 };
 use crate::plan::{Keep, Kind, ModelPlan, Plan, Shard, Stage, ThreatPlan};
 use crate::record::{
@@ -268,8 +269,10 @@ fn kept(outcomes: &[AttackOutcome], record: &AttackRecord) -> Vec<Example> {
     kept.map(|o| spotted(o.index, record.eps, 100_000 * record.id.len() as u64)).collect()
 }
 
-/// The summary of such a run, over few images.
+/// The summary of such a run, over few images; the last model says that it is an ensemble.
 pub fn summary() -> Summary {
     let dir = tempfile::tempdir().unwrap();
-    crate::summary::from_store(&store(dir.path(), 400)).unwrap()
+    let mut summary = crate::summary::from_store(&store(dir.path(), 400)).unwrap();
+    summary.models[2].ensemble = Some(ensemble());
+    summary
 }

@@ -120,6 +120,7 @@ fn record(plan: &Plan) -> ModelRecord {
         parameters: 0,
         layers: Vec::new(),
         training: None,
+        ensemble: None,
         passes: model.passes,
         dataset: plan.dataset.clone(),
     }

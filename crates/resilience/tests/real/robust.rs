@@ -108,6 +108,7 @@ fn record(manifest: &Manifest, sha256: &str, images: &Images) -> ModelRecord {
         parameters: 0,
         layers: Vec::new(),
         training: None,
+        ensemble: None,
         passes: 1,
         dataset: images.record(),
     }

@@ -7,6 +7,7 @@
 use askama::Template;
 
 use crate::record::LayerRecord;
+use crate::report::network::networks;
 use crate::report::plot::{NARROW, WIDE};
 use crate::report::view::View;
 use crate::report::{ReportError, words};
@@ -60,29 +61,29 @@ struct Block {
     parameters: u64,
 }
 
-/// A drawing of every architecture; models with the same layers share one.
+/// A drawing of every architecture; networks with the same layers share one.
 pub fn part(view: &View<'_>) -> Result<String, ReportError> {
     let mut drawings: Vec<Drawing> = Vec::new();
-    for subject in &view.subjects {
-        let layers = &subject.model.layers;
+    for network in networks(view) {
+        let layers = network.layers;
         if layers.is_empty() {
             continue;
         }
-        if let Some(drawing) = drawings.iter_mut().find(|drawing| drawing.layers == *layers) {
-            drawing.names = format!("{}; {}", drawing.names, subject.name);
+        if let Some(drawing) = drawings.iter_mut().find(|drawing| drawing.layers == layers) {
+            drawing.names = format!("{}; {}", drawing.names, network.name);
             continue;
         }
         let blocks = fold(layers);
         drawings.push(Drawing {
             id: drawings.len(),
-            names: subject.name.clone(),
-            architecture: subject.model.architecture.clone(),
-            parameters: words::count(subject.model.parameters),
+            names: network.name,
+            architecture: network.architecture.to_owned(),
+            parameters: words::count(network.parameters),
             diagrams: vec![
                 place(&blocks, "wide", WIDE, 132.0),
                 place(&blocks, "narrow", NARROW, 117.0),
             ],
-            layers: layers.clone(),
+            layers: layers.to_vec(),
         });
     }
     if drawings.is_empty() {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use askama::Template;
 
+use crate::report::network::networks;
 use crate::report::view::{View, any_judged, has_fgsm};
 use crate::report::{ReportError, words};
 
@@ -16,6 +17,8 @@ struct LimitsTemplate {
     scores: bool,
     /// `one seed was`, where any model was trained here.
     seeds: Option<String>,
+    /// The names of models that have no gradient.
+    without_gradient: Option<String>,
 }
 
 /// The limits, those of FGSM where it was run.
@@ -25,6 +28,7 @@ pub fn part(view: &View<'_>) -> Result<String, ReportError> {
         robust: any_judged(view),
         scores: view.subjects.iter().any(|subject| !subject.model.attacks.is_empty()),
         seeds: seeds(view),
+        without_gradient: without_gradient(view),
     };
     Ok(template.render()?)
 }
@@ -32,7 +36,7 @@ pub fn part(view: &View<'_>) -> Result<String, ReportError> {
 /// How many seeds each recipe was trained with, over all runs.
 fn seeds(view: &View<'_>) -> Option<String> {
     let mut recipes: BTreeMap<&str, BTreeSet<u64>> = BTreeMap::new();
-    for training in view.subjects.iter().filter_map(|subject| subject.model.training.as_ref()) {
+    for training in networks(view).into_iter().filter_map(|network| network.training) {
         recipes.entry(&training.recipe).or_default().insert(training.seed);
     }
     let said = recipes.iter().map(|(recipe, seeds)| match seeds.len() {
@@ -41,4 +45,13 @@ fn seeds(view: &View<'_>) -> Option<String> {
     });
     let said: Vec<String> = said.collect();
     (!said.is_empty()).then(|| words::listed(&said))
+}
+
+/// The models that attacks saw another function's gradient of.
+fn without_gradient(view: &View<'_>) -> Option<String> {
+    let voted = view.subjects.iter().filter(|subject| {
+        subject.model.ensemble.as_ref().is_some_and(|ensemble| !ensemble.differentiable)
+    });
+    let names: Vec<String> = voted.map(|subject| subject.name.clone()).collect();
+    (!names.is_empty()).then(|| words::listed(&names))
 }

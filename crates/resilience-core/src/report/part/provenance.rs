@@ -2,6 +2,7 @@
 
 use askama::Template;
 
+use crate::record::MemberRecord;
 use crate::report::view::View;
 use crate::report::{ReportError, words};
 use crate::summary::{EvaluationSummary, ModelSummary, StageSummary, Summary};
@@ -23,7 +24,13 @@ struct RunFacts<'a> {
 struct ModelFacts<'a> {
     model: &'a ModelSummary,
     normalisation: String,
+    members: Vec<MemberFacts<'a>>,
     costs: Vec<Cost>,
+}
+
+struct MemberFacts<'a> {
+    member: &'a MemberRecord,
+    normalisation: String,
 }
 
 /// What an attack was and cost.
@@ -56,16 +63,31 @@ fn data(summary: &Summary) -> Vec<(String, String)> {
 }
 
 fn facts(model: &ModelSummary) -> ModelFacts<'_> {
+    let members = model.ensemble.iter().flat_map(|ensemble| &ensemble.members);
+    let stages = model.evaluations.iter().flat_map(|at| at.attacks.iter().map(move |s| (at, s)));
+    ModelFacts {
+        model,
+        normalisation: normalisation(&model.mean, &model.std),
+        members: members.map(member).collect(),
+        costs: stages.map(|(at, stage)| cost(at, stage)).collect(),
+    }
+}
+
+fn member(member: &MemberRecord) -> MemberFacts<'_> {
+    let noise = match member.input_noise {
+        noise if noise > 0.0 => format!("; noise of deviation {noise} on its pixels"),
+        _ => String::new(),
+    };
+    let normalisation = format!("{}{noise}", normalisation(&member.mean, &member.std));
+    MemberFacts { member, normalisation }
+}
+
+fn normalisation(mean: &[f64], std: &[f64]) -> String {
     let list = |values: &[f64]| {
         let texts: Vec<String> = values.iter().map(f64::to_string).collect();
         texts.join(", ")
     };
-    let stages = model.evaluations.iter().flat_map(|at| at.attacks.iter().map(move |s| (at, s)));
-    ModelFacts {
-        model,
-        normalisation: format!("mean {}; std {}", list(&model.mean), list(&model.std)),
-        costs: stages.map(|(at, stage)| cost(at, stage)).collect(),
-    }
+    format!("mean {}; std {}", list(mean), list(std))
 }
 
 fn cost(at: &EvaluationSummary, stage: &StageSummary) -> Cost {

@@ -5,6 +5,7 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, VPos};
 
 use crate::record::TrainingRecord;
+use crate::report::network::networks;
 use crate::report::plot::{self, Canvas, Caption, Whole, colour, font, px};
 use crate::report::view::View;
 use crate::report::{ReportError, words};
@@ -30,14 +31,16 @@ struct Line {
     values: Vec<f64>,
 }
 
-/// The curves of every model that was trained here.
+/// The curves of every network that was trained here, each training once.
 pub fn part(view: &View<'_>) -> Result<String, ReportError> {
-    let mut trainings = Vec::new();
-    for (place, subject) in view.subjects.iter().enumerate() {
-        if let Some(record) = &subject.model.training
+    let (mut trainings, mut shown) = (Vec::new(), Vec::new());
+    for (place, network) in networks(view).into_iter().enumerate() {
+        if let Some(record) = network.training
             && !record.epochs.is_empty()
+            && !(network.is_member && shown.contains(&record))
         {
-            trainings.push(training(place, &subject.name, record)?);
+            trainings.push(training(place, &network.name, record)?);
+            shown.push(record);
         }
     }
     if trainings.is_empty() {
