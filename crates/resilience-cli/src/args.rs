@@ -197,8 +197,8 @@ impl Normalisation {
     A run that was stopped or killed goes on with `resilience eval --resume DIR`."
 )]
 pub struct Eval {
-    /// A manifest (TOML), a weights file with --arch (and --mean, --std), or a known model's name
-    /// (see `resilience list models`).
+    /// A manifest (TOML) of a model or an ensemble, a weights file with --arch (and --mean, --std),
+    /// or a known model's name (see `resilience list models`).
     #[arg(required_unless_present = "resume", value_name = "MODEL")]
     pub models: Vec<String>,
     /// The architecture of MODELs that are weights files.
@@ -389,8 +389,8 @@ pub struct Report {
     rule as `resilience eval` predicts its own."
 )]
 pub struct Bench {
-    /// A manifest (TOML), a weights file with --arch (and --mean, --std), or a known model's name
-    /// (see `resilience list models`).
+    /// A manifest (TOML) of a model or an ensemble, a weights file with --arch (and --mean, --std),
+    /// or a known model's name (see `resilience list models`).
     #[arg(value_name = "MODEL")]
     pub model: String,
     /// The architecture of a MODEL that is a weights file.

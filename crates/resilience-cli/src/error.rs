@@ -69,6 +69,23 @@ pub enum CliError {
         /// Its shape and classes.
         found: String,
     },
+    /// Members that cannot vote on the same images.
+    #[error(
+        "ensemble '{ensemble}': its members must take the same images and know the same classes, but \
+         '{first}' takes {takes}, and '{other}' {other_takes}; leave one of them out"
+    )]
+    Members {
+        /// The ensemble's name.
+        ensemble: String,
+        /// A member.
+        first: String,
+        /// Its images and classes.
+        takes: String,
+        /// Another member.
+        other: String,
+        /// Its images and classes.
+        other_takes: String,
+    },
     /// A suite's.
     #[error(transparent)]
     Suite(#[from] SuiteError),

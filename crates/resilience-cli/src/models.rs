@@ -1,14 +1,15 @@
-//! From what a user calls a model to a network with its weights.
+//! From what a user calls a model to a network, or an ensemble of some, with its weights.
+
+mod loaded;
 
 use std::path::{Path, PathBuf};
 
-use resilience::model::{Model, Native};
-use resilience::zoo;
+use resilience::zoo::{self, ArchitectureSpec};
 use resilience_core::dataset::Images;
-use resilience_core::format::array::StateDict;
-use resilience_core::manifest::Manifest;
-use resilience_core::record::{LayerRecord, ModelRecord, TrainingRecord};
+use resilience_core::manifest::{Described, Manifest};
 use resilience_core::suggest::did_you_mean;
+
+pub use self::loaded::{Loaded, assemble, load};
 
 use crate::args::Normalisation;
 use crate::environment::Environment;
@@ -26,52 +27,6 @@ const KNOWN: [(&str, &str); 6] = [
 
 /// Those of them that `reproduce` compares with unasked, where it finds their weights.
 pub const BASELINES: [&str; 2] = ["resnet32-linf8-adversarial", "resnet32-standard"];
-
-/// A model ready to be evaluated, and what is recorded of it.
-pub struct Loaded {
-    /// What the command line called it, or could call it.
-    pub request: String,
-    /// The model.
-    pub model: Model,
-    /// Everything but the data it is evaluated on.
-    pub describe: Description,
-}
-
-/// What is known of a model before it meets data.
-#[derive(Clone, Debug)]
-pub struct Description {
-    /// The checked manifest; its file is where the weights were found.
-    pub manifest: Manifest,
-    weights_sha256: String,
-    training: Option<TrainingRecord>,
-    parameters: u64,
-    layers: Vec<LayerRecord>,
-}
-
-impl Description {
-    /// SHA-256 of the weights file.
-    pub fn weights_sha256(&self) -> &str {
-        &self.weights_sha256
-    }
-
-    /// The record of this model on these images, with verdicts of so many passes.
-    pub fn on(&self, images: &Images, passes: u32) -> ModelRecord {
-        let Self { manifest, weights_sha256, training, parameters, layers } = self.clone();
-        ModelRecord {
-            name: manifest.name,
-            architecture: manifest.architecture,
-            weights_sha256,
-            source: manifest.source,
-            mean: manifest.mean.to_vec(),
-            std: manifest.std.to_vec(),
-            parameters,
-            layers,
-            training,
-            passes,
-            dataset: images.record(),
-        }
-    }
-}
 
 /// The names of the known models.
 pub fn known() -> impl Iterator<Item = &'static str> {
@@ -96,7 +51,7 @@ pub fn resolve(
     model: &str,
     arch: Option<&str>,
     normalisation: &Normalisation,
-) -> Result<Manifest, CliError> {
+) -> Result<Described, CliError> {
     let path = Path::new(model);
     let refuse_options = || {
         if arch.is_none() && normalisation.mean.is_none() {
@@ -109,7 +64,7 @@ pub fn resolve(
     };
     if let Some(manifest) = manifest(model) {
         refuse_options()?;
-        return manifest;
+        return manifest.map(Described::Model);
     }
     if !path.exists() || path.is_dir() {
         return Err(CliError::Usage(format!(
@@ -120,7 +75,9 @@ pub fn resolve(
     }
     if says_itself(model) {
         refuse_options()?;
-        return Ok(Manifest::read(path)?);
+        let described = Described::read(path)?;
+        check_alike(&described)?;
+        return Ok(described);
     }
     let Some(arch) = arch else {
         return Err(CliError::Usage(format!(
@@ -129,7 +86,7 @@ pub fn resolve(
         )));
     };
     let (mean, std) = normalisation.values()?;
-    Ok(Manifest {
+    Ok(Described::Model(Manifest {
         name: path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy().into_owned(),
         file: path.to_owned(),
         sha256: None,
@@ -141,7 +98,44 @@ pub fn resolve(
         dataset: None,
         input_noise: 0.0,
         notes: None,
-    })
+    }))
+}
+
+/// The architecture of a model; of an ensemble that of its first member, whose images and classes are
+/// those of all.
+pub fn architecture(described: &Described) -> Result<&'static ArchitectureSpec, CliError> {
+    // An ensemble without members does not leave its manifest.
+    let first = described.networks().first().map_or("", |network| &network.architecture);
+    Ok(zoo::find(first)?)
+}
+
+/// Members have to take the same images and know the same classes.
+fn check_alike(described: &Described) -> Result<(), CliError> {
+    let shapes = described
+        .networks()
+        .iter()
+        .map(|network| {
+            let spec = zoo::find(&network.architecture)?;
+            Ok((network.name.as_str(), spec.input, spec.classes))
+        })
+        .collect::<Result<Vec<_>, CliError>>()?;
+    alike(described.name(), &shapes)
+}
+
+/// Of each member its name, the shape of its images and the number of its classes.
+fn alike(ensemble: &str, members: &[(&str, [i64; 3], i64)]) -> Result<(), CliError> {
+    let Some(&(first, input, classes)) = members.first() else { return Ok(()) };
+    let takes = |input: [i64; 3], classes: i64| format!("shape {input:?} and {classes} classes");
+    match members.iter().find(|(_, other, of)| (*other, *of) != (input, classes)) {
+        Some(&(other, other_input, of)) => Err(CliError::Members {
+            ensemble: ensemble.to_owned(),
+            first: first.to_owned(),
+            takes: takes(input, classes),
+            other: other.to_owned(),
+            other_takes: takes(other_input, of),
+        }),
+        None => Ok(()),
+    }
 }
 
 /// Where a manifest's weights lie: beside it, else in one of the folders for models, among them the
@@ -176,28 +170,16 @@ pub fn locate(manifest: &Manifest, data: Option<&str>) -> Result<PathBuf, CliErr
     })
 }
 
-/// Reads the weights and puts the model together; `request` is what the command line called it.
-pub fn load(request: &str, mut manifest: Manifest, data: Option<&str>) -> Result<Loaded, CliError> {
-    manifest.file = locate(&manifest, data)?;
-    let (state, sha256) = manifest.load()?;
-    let training = crate::cmd::train::training_beside(&manifest.file, &sha256)?;
-    assemble(request, manifest, &state, sha256, training)
+/// Whether all weights of a model are at hand.
+pub fn locate_all(described: &Described, data: Option<&str>) -> Result<(), CliError> {
+    described.networks().iter().try_for_each(|network| locate(network, data).map(drop))
 }
 
-/// Puts a model together from weights that are in memory.
-pub fn assemble(
-    request: &str,
-    manifest: Manifest,
-    state: &StateDict,
-    weights_sha256: String,
-    training: Option<TrainingRecord>,
-) -> Result<Loaded, CliError> {
-    let native = Native::load(&manifest.architecture, state, manifest.mean, manifest.std)?;
-    let (parameters, layers) = (native.network().parameter_count(), native.network().describe()?);
-    let native = native.with_input_noise(manifest.input_noise);
-    let model = Model::plain(&manifest.name, Box::new(native));
-    let describe = Description { manifest, weights_sha256, training, parameters, layers };
-    Ok(Loaded { request: request.to_owned(), model, describe })
+/// [`check_fit`] for every network of a model.
+pub fn check_all_fit(described: &Described, images: &Images) -> Result<(), CliError> {
+    described.networks().iter().try_for_each(|network| {
+        check_fit(&network.architecture, network.dataset.as_deref(), images)
+    })
 }
 
 /// Whether a model can answer for these images: their shape, their classes, and the data set where
@@ -230,10 +212,23 @@ mod tests {
     #[test]
     fn known_models_have_good_manifests() {
         for name in known().chain(BASELINES) {
-            let manifest = resolve(name, None, &Normalisation { mean: None, std: None }).unwrap();
+            let described = resolve(name, None, &Normalisation { mean: None, std: None }).unwrap();
+            let Described::Model(manifest) = described else { panic!("{name} is an ensemble") };
             assert!(zoo::find(&manifest.architecture).is_ok(), "{name}");
             assert!(manifest.sha256.is_some() && manifest.license.is_some(), "{name}");
             assert_eq!(manifest.dataset.as_deref(), Some("cifar10"), "{name}");
+        }
+    }
+
+    /// Would catch members that cannot be shown the same images, or whose classes are others.
+    #[test]
+    fn members_are_alike() {
+        let member = |name, side, classes| (name, [3, side, side], classes);
+        let same = [member("a", 32, 10), member("b", 32, 10)];
+        alike("all", &same).unwrap();
+        for other in [member("c", 64, 10), member("c", 32, 100)] {
+            let error = alike("all", &[same[0], same[1], other]).unwrap_err().to_string();
+            assert!(error.contains("'a' takes") && error.contains("'c'"), "{error}");
         }
     }
 }

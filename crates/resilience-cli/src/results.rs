@@ -32,8 +32,7 @@ pub fn probe(
     let mut plans = Vec::new();
     let batch = Batch::leading(images, CHUNKS[CHUNKS.len() - 1])?;
     for model in loaded {
-        let manifest = &model.describe.manifest;
-        models::check_fit(&manifest.architecture, manifest.dataset.as_deref(), images)?;
+        models::check_all_fit(&model.describe.described, images)?;
         let views = match shard {
             Shard::WHOLE => precision.views().to_vec(),
             _ => vec![first_form(model, precision)?],
@@ -59,15 +58,15 @@ fn first_form(loaded: &mut Loaded, precision: Precision) -> Result<View, CliErro
 
 /// What a plan says of one model; `passes` are those that a noisy one's verdicts are the mean of.
 pub fn model_plan(loaded: &Loaded, found: &Probe, passes: u32) -> ModelPlan {
-    let manifest = &loaded.describe.manifest;
+    let (mean, std, input_noise) = loaded.describe.input();
     ModelPlan {
-        name: manifest.name.clone(),
+        name: loaded.describe.name().to_owned(),
         request: loaded.request.clone(),
-        architecture: manifest.architecture.clone(),
-        weights_sha256: loaded.describe.weights_sha256().to_owned(),
-        mean: manifest.mean,
-        std: manifest.std,
-        input_noise: manifest.input_noise,
+        architecture: loaded.describe.architecture(),
+        weights_sha256: loaded.describe.weights_sha256(),
+        mean,
+        std,
+        input_noise,
         passes: if found.noisy { passes } else { 1 },
         view: found.choice.view,
         chunk: found.choice.chunk,
@@ -112,6 +111,22 @@ pub fn announce(plan: &Plan, images: &Images, screen: &Screen) {
             "adversarial images are kept: at most {:.0} MB a radius (--keep none leaves them out)",
             bytes as f64 / 1e6
         ));
+    }
+}
+
+/// Says of which models attacks see another function's gradient.
+fn say_stand_ins(plan: &Plan, loaded: &[Loaded], screen: &Screen) {
+    let votes = loaded.iter().filter_map(|loaded| Some((loaded, loaded.describe.vote()?)));
+    for (loaded, vote) in votes.filter(|(_, vote)| !vote.is_differentiable()) {
+        if !plan.stages.is_empty() {
+            screen.note(&format!(
+                "{}: a {} vote has no gradient; attacks that follow one see that of {}, and the vote \
+                 decides",
+                loaded.describe.name(),
+                vote.name(),
+                vote.gradients_of().about()
+            ));
+        }
     }
 }
 
@@ -161,6 +176,7 @@ pub fn evaluate(
         .map(|(model, plan)| model.describe.on(images, plan.passes))
         .collect();
     let models: Vec<_> = loaded.iter().map(|loaded| &loaded.model).zip(&records).collect();
+    say_stand_ins(plan, loaded, screen);
     foretell(plan, images, store, screen)?;
     let mut context = Context { observer: screen, clock: environment };
     Ok(evaluate::run(&mut context, plan, &models, images, store)?)

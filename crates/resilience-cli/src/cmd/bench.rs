@@ -3,7 +3,6 @@
 use resilience::EngineError;
 use resilience::batch::Batch;
 use resilience::evaluate::{self, CHUNKS, COMPARED, Choice, Forecast, Pace, Probe};
-use resilience::zoo;
 use resilience_core::dataset::{self, Places, Split};
 use resilience_core::event::{Event, Observer, Unit};
 use resilience_core::plan::ModelPlan;
@@ -33,22 +32,22 @@ pub fn run(
     screen: &mut Screen,
 ) -> Result<(), CliError> {
     let arch = arguments.arch.as_deref();
-    let manifest = models::resolve(&arguments.model, arch, &arguments.normalisation)?;
+    let described = models::resolve(&arguments.model, arch, &arguments.normalisation)?;
     let eps = arguments.eps.unwrap_or_else(|| Eps::usual(arguments.norm));
     planning::threat(arguments.norm, eps)?;
-    let mut loaded = models::load(&arguments.model, manifest, arguments.data.as_deref())?;
+    let mut loaded = models::load(&arguments.model, described, arguments.data.as_deref())?;
     let (batch, images) = images(arguments, &loaded, screen)?;
     let trials = View::ALL
         .into_iter()
         .map(|view| try_form(view, &mut loaded, &batch, environment, screen))
         .collect::<Result<Vec<_>, _>>()?;
     let found = found(&loaded, &batch, &trials)?;
-    let classes = zoo::find(&loaded.describe.manifest.architecture)?.classes as u32;
+    let classes = loaded.describe.shape()?.classes as u32;
     let ground = Ground { norm: arguments.norm, n: arguments.n, classes };
     let machine = environment.provenance(0, Vec::new()).machine;
     let bench = report::Bench {
-        model: loaded.describe.manifest.name.clone(),
-        architecture: loaded.describe.manifest.architecture.clone(),
+        model: loaded.describe.name().to_owned(),
+        architecture: loaded.describe.architecture(),
         cpu: machine.cpu,
         threads: machine.threads,
         images,
@@ -69,15 +68,14 @@ fn images(
     screen: &mut Screen,
 ) -> Result<(Batch, String), CliError> {
     let most = CHUNKS.into_iter().max().unwrap_or(COMPARED);
-    let manifest = &loaded.describe.manifest;
     let Some(data) = arguments.data.as_deref() else {
-        let spec = zoo::find(&manifest.architecture)?;
+        let spec = loaded.describe.shape()?;
         let batch = Batch::random(most, spec.input, spec.classes)?;
         return Ok((batch, "random images".to_owned()));
     };
     let source = dataset::find(Some(data), &Places::of_user(), screen)?;
     let images = source.load(Split::Test, Some(most as usize), screen)?;
-    models::check_fit(&manifest.architecture, manifest.dataset.as_deref(), &images)?;
+    models::check_all_fit(&loaded.describe.described, &images)?;
     Ok((Batch::leading(&images, most)?, format!("{} test images", images.name())))
 }
 

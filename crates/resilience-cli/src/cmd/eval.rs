@@ -2,9 +2,8 @@
 
 use std::path::Path;
 
-use resilience::zoo;
 use resilience_core::dataset::{self, Images, Places, Split};
-use resilience_core::manifest::Manifest;
+use resilience_core::manifest::Described;
 use resilience_core::plan::{Kind, Plan, Shard, Stage, ThreatPlan};
 use resilience_core::record::Scope;
 use resilience_core::store::RunStore;
@@ -40,25 +39,25 @@ fn begin(
     environment: &Environment,
     screen: &mut Screen,
 ) -> Result<(), CliError> {
-    let manifests = arguments
+    let described = arguments
         .models
         .iter()
         .map(|model| models::resolve(model, arguments.arch.as_deref(), &arguments.normalisation))
         .collect::<Result<Vec<_>, _>>()?;
-    let classes = classes(&manifests)?;
+    let classes = classes(&described)?;
     let eps = radii(arguments);
     // With one image, only to find what is wrong before the data are read.
     stages(arguments, &eps, Ground { norm: arguments.norm, n: 1, classes })?;
     let data = arguments.data.data.as_deref();
-    for manifest in &manifests {
-        models::locate(manifest, data)?;
+    for described in &described {
+        models::locate_all(described, data)?;
     }
     let source = dataset::find(data, &Places::of_user(), screen)?;
     let images = source.load(Split::Test, arguments.n.map(|n| n as usize), screen)?;
-    let mut loaded = manifests
+    let mut loaded = described
         .into_iter()
         .zip(&arguments.models)
-        .map(|(manifest, request)| models::load(request, manifest, data))
+        .map(|(described, request)| models::load(request, described, data))
         .collect::<Result<Vec<_>, _>>()?;
     let ground = Ground { norm: arguments.norm, n: images.len() as u64, classes };
     let stages = stages(arguments, &eps, ground)?;
@@ -91,10 +90,10 @@ fn begin(
 }
 
 /// The fewest classes of any model.
-fn classes(manifests: &[Manifest]) -> Result<u32, CliError> {
+fn classes(described: &[Described]) -> Result<u32, CliError> {
     let mut fewest = u32::MAX;
-    for manifest in manifests {
-        fewest = fewest.min(zoo::find(&manifest.architecture)?.classes as u32);
+    for described in described {
+        fewest = fewest.min(models::architecture(described)?.classes as u32);
     }
     Ok(fewest)
 }

@@ -8,7 +8,6 @@ use resilience::recipe::RecipeSpec;
 use resilience::train::{Checkpoint, Inner, Plan};
 use resilience_core::dataset::download::DownloadError;
 use resilience_core::dataset::{self, DatasetError, Images, Places, Source, Split};
-use resilience_core::manifest::Manifest;
 use resilience_core::plan::{Keep, Kind, Plan as Evaluation, Shard, Stage};
 use resilience_core::record::{LabelSource, Scope};
 use resilience_core::store::{RunStore, StoreError};
@@ -236,19 +235,17 @@ fn find_baselines(
     let data = arguments.data.data.as_deref();
     let resolve =
         |model: &str| models::resolve(model, None, &Normalisation { mean: None, std: None });
-    let fits = |manifest: &Manifest| {
-        models::check_fit(&manifest.architecture, manifest.dataset.as_deref(), images)
-    };
     let mut found = Vec::new();
     for name in &arguments.baseline {
-        let manifest = resolve(name)?;
-        fits(&manifest)?;
-        found.push(models::load(name, manifest, data)?);
+        let described = resolve(name)?;
+        models::check_all_fit(&described, images)?;
+        found.push(models::load(name, described, data)?);
     }
     for name in models::BASELINES.into_iter().filter(|_| arguments.baseline.is_empty()) {
-        let manifest = resolve(name)?;
-        if fits(&manifest).is_ok() && models::locate(&manifest, data).is_ok() {
-            found.push(models::load(name, manifest, data)?);
+        let described = resolve(name)?;
+        let fits = models::check_all_fit(&described, images).is_ok();
+        if fits && models::locate_all(&described, data).is_ok() {
+            found.push(models::load(name, described, data)?);
         }
     }
     if found.is_empty() {

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use resilience_core::dataset::{self, DATASETS, Images, Places, Split};
 use resilience_core::event::Observer;
+use resilience_core::manifest::Described;
 use resilience_core::plan::{ModelPlan, Plan};
 use resilience_core::store::RunStore;
 
@@ -95,16 +96,23 @@ fn load(model: &ModelPlan, now: Option<&String>, data: Option<&str>) -> Result<L
         std: weights.then(|| model.std.to_vec()),
     };
     let arch = weights.then_some(model.architecture.as_str());
-    let mut manifest = models::resolve(request, arch, &normalisation)?;
-    manifest.sha256 = manifest.sha256.or_else(|| Some(model.weights_sha256.clone()));
-    let loaded = models::load(request, manifest, data)?;
+    let mut described = models::resolve(request, arch, &normalisation)?;
+    if let Described::Model(manifest) = &mut described {
+        manifest.sha256.get_or_insert_with(|| model.weights_sha256.clone());
+    }
+    let loaded = models::load(request, described, data)?;
     let found = &loaded.describe;
+    let (mean, std, input_noise) = found.input();
+    let weights = match found.described {
+        Described::Model(_) => "weights",
+        Described::Ensemble(_) => "checksum of vote and members",
+    };
     for (what, expected, found) in [
-        ("weights", &model.weights_sha256, found.weights_sha256().to_owned()),
-        ("architecture", &model.architecture, found.manifest.architecture.clone()),
-        ("mean", &format!("{:?}", model.mean), format!("{:?}", found.manifest.mean)),
-        ("std", &format!("{:?}", model.std), format!("{:?}", found.manifest.std)),
-        ("input noise", &model.input_noise.to_string(), found.manifest.input_noise.to_string()),
+        ("architecture", &model.architecture, found.architecture()),
+        (weights, &model.weights_sha256, found.weights_sha256()),
+        ("mean", &format!("{:?}", model.mean), format!("{mean:?}")),
+        ("std", &format!("{:?}", model.std), format!("{std:?}")),
+        ("input noise", &model.input_noise.to_string(), input_noise.to_string()),
     ] {
         if *expected != found {
             return Err(CliError::OtherModel {

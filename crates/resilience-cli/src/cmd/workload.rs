@@ -137,8 +137,8 @@ fn attacked(
     stages: Vec<Stage>,
     environment: &Environment,
 ) -> Result<serde_json::Value, CliError> {
-    let manifest = models::resolve(model, None, &Normalisation { mean: None, std: None })?;
-    let mut loaded = [models::load(model, manifest, data)?];
+    let described = models::resolve(model, None, &Normalisation { mean: None, std: None })?;
+    let mut loaded = [models::load(model, described, data)?];
     let source = dataset::find(data, &Places::of_user(), &mut Silent)?;
     let images = source.load(Split::Test, Some(n), &mut Silent)?;
     let plan = Plan {

@@ -5,6 +5,7 @@
 
 #[cfg(target_arch = "x86_64")]
 mod compiled;
+mod ensemble;
 mod input;
 mod learner;
 mod native;
@@ -16,6 +17,7 @@ use tch::Tensor;
 
 #[cfg(target_arch = "x86_64")]
 pub use compiled::Compiled;
+pub use ensemble::Ensemble;
 pub use learner::{Lap, Learner, Lesson, Towards};
 pub use native::Native;
 pub use normalise::Normalise;
@@ -31,6 +33,12 @@ pub trait Classifier {
     /// Whether the model says of itself that it answers differently each time.
     fn declared_noisy(&self) -> bool {
         false
+    }
+
+    /// How far each answer is from another one where its own logits do not say it, since they jump:
+    /// `[n]`, the smallest lead of a logit that they hang on. None where the margin says it.
+    fn nearness(&self, _: &Tensor) -> Result<Option<Tensor>, EngineError> {
+        Ok(None)
     }
 }
 
@@ -98,8 +106,10 @@ impl Model {
 
 /// One forward pass. Gradients may be taken of it several times.
 pub struct Pass {
-    /// `[n,k]`, with the graph behind them.
+    /// `[n,k]`, with the graph behind them: what losses are made of.
     pub logits: Tensor,
+    /// `[n,k]`, what the model says, where `logits` stand in for it because it has no gradient.
+    said: Option<Tensor>,
     way_back: WayBack,
 }
 
@@ -118,13 +128,27 @@ impl Pass {
     /// A pass whose `logits` were computed from `images`, which require a gradient.
     #[must_use]
     pub const fn new(images: Tensor, logits: Tensor) -> Self {
-        Self { logits, way_back: WayBack::Graph(images) }
+        Self { logits, said: None, way_back: WayBack::Graph(images) }
     }
 
     /// A pass whose `logits` were computed without a graph, and `own` that knows their gradient.
     pub fn own(logits: &Tensor, own: Box<Own>) -> Result<Self, EngineError> {
         let logits = logits.f_detach()?.f_set_requires_grad(true)?;
-        Ok(Self { logits, way_back: WayBack::Own(own) })
+        Ok(Self { logits, said: None, way_back: WayBack::Own(own) })
+    }
+
+    /// The same pass of a model that says something else than the logits which are differentiated:
+    /// these stand in for what has no gradient (BPDA, Athalye et al. 2018).
+    #[must_use]
+    pub fn saying(self, said: Tensor) -> Self {
+        Self { said: Some(said), ..self }
+    }
+
+    /// `[n,k]`: what [`Classifier::logits`] gives for the same images. Whether an image is lost, these
+    /// say.
+    #[must_use]
+    pub fn said(&self) -> &Tensor {
+        self.said.as_ref().unwrap_or(&self.logits)
     }
 
     /// The gradient of the sum of `objective` with respect to the images: like the images. Weight

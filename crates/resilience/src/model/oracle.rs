@@ -115,7 +115,8 @@ impl<'a> Oracle<'a> {
         joined(parts)
     }
 
-    /// Logits, the losses `[m]` that `loss` makes of a chunk's logits `[m,k]`, and their gradient.
+    /// Logits, the losses `[m]` that `loss` makes of a chunk's logits `[m,k]`, and their gradient. Of
+    /// a model without one the losses are of the logits that stand in for its own ([`Pass::said`]).
     pub fn ascent(
         &self,
         images: &Tensor,
@@ -138,7 +139,7 @@ impl<'a> Oracle<'a> {
                     None => gradient,
                 });
                 if pass == self.eot {
-                    logits.push(answered.f_detach()?);
+                    logits.push(found.said().f_narrow(0, 0, span.len)?.f_detach()?);
                     losses.push(lost.f_detach()?);
                 }
             }
@@ -157,7 +158,8 @@ impl<'a> Oracle<'a> {
 
     /// The gradients of several objectives at the same images, from one forward pass: `objectives`
     /// makes `[m]` each of a chunk's logits `[m,k]`. Gives logits `[n,k]`, and for each objective
-    /// its values `[n]` and its gradient, like the images.
+    /// its values `[n]` and its gradient, like the images; of what stands in, as in
+    /// [`Oracle::ascent`].
     pub fn gradients(
         &self,
         images: &Tensor,
@@ -178,7 +180,7 @@ impl<'a> Oracle<'a> {
                 found[number].0.push(objective.f_detach()?);
                 found[number].1.push(gradient);
             }
-            logits.push(answered.f_detach()?);
+            logits.push(pass.said().f_narrow(0, 0, span.len)?.f_detach()?);
         }
         self.add(Passes { forwards: 1, backwards: found.len() as u64 });
         let pairs = found

@@ -10,6 +10,7 @@ mod noisy;
 mod outcomes;
 mod resumption;
 mod sameness;
+mod voting;
 
 use std::cell::Cell;
 use std::path::Path;

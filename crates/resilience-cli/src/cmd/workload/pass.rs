@@ -5,6 +5,7 @@ use resilience::evaluate;
 use resilience::model::{Model, Native};
 use resilience::zoo::Trainable;
 use resilience_core::context::Clock as _;
+use resilience_core::manifest::Described;
 use resilience_core::view::{Precision, View};
 use serde_json::json;
 
@@ -25,7 +26,12 @@ pub fn network(architecture: &str, model: Option<&str>) -> Result<Native, CliErr
         native.network().set_trainable(Trainable::No)?;
         return Ok(native);
     };
-    let mut manifest = models::resolve(model, None, &Normalisation { mean: None, std: None })?;
+    let described = models::resolve(model, None, &Normalisation { mean: None, std: None })?;
+    let Described::Model(mut manifest) = described else {
+        return Err(CliError::Usage(format!(
+            "{model} is an ensemble, and this measures one network; name one of its members"
+        )));
+    };
     manifest.file = models::locate(&manifest, None)?;
     let (state, _) = manifest.load()?;
     Ok(Native::load(&manifest.architecture, &state, manifest.mean, manifest.std)?)

@@ -1,0 +1,216 @@
+//! Models that are ready to be evaluated, and what is known of them.
+
+use std::fmt::Write as _;
+
+use resilience::model::{Differentiable, Ensemble as Voters, Model, Native};
+use resilience::zoo::ArchitectureSpec;
+use resilience_core::dataset::Images;
+use resilience_core::format::array::StateDict;
+use resilience_core::format::weights;
+use resilience_core::manifest::{Described, Ensemble, Manifest};
+use resilience_core::record::{
+    EnsembleRecord, LayerRecord, MemberRecord, ModelRecord, TrainingRecord,
+};
+use resilience_core::vote::Vote;
+
+use crate::error::CliError;
+
+/// A model ready to be evaluated, and what is recorded of it.
+pub struct Loaded {
+    /// What the command line called it, or could call it.
+    pub request: String,
+    /// The model.
+    pub model: Model,
+    /// Everything but the data it is evaluated on.
+    pub describe: Description,
+}
+
+/// What is known of a model before it meets data.
+#[derive(Clone, Debug)]
+pub struct Description {
+    /// What it is; its files are where the weights were found.
+    pub described: Described,
+    /// What was found of each of its networks, in their order.
+    parts: Vec<Part>,
+}
+
+/// What was found of a network.
+#[derive(Clone, Debug)]
+struct Part {
+    weights_sha256: String,
+    training: Option<TrainingRecord>,
+    parameters: u64,
+    layers: Vec<LayerRecord>,
+}
+
+impl Description {
+    /// What it is called in tables.
+    pub fn name(&self) -> &str {
+        self.described.name()
+    }
+
+    /// The architecture's registry id; of an ensemble, what its members are.
+    pub fn architecture(&self) -> String {
+        match &self.described {
+            Described::Model(manifest) => manifest.architecture.clone(),
+            Described::Ensemble(ensemble) => {
+                let mut ids: Vec<&str> = Vec::new();
+                for member in &ensemble.members {
+                    if !ids.contains(&member.architecture.as_str()) {
+                        ids.push(&member.architecture);
+                    }
+                }
+                format!("ensemble of {}: {}", ensemble.members.len(), ids.join(", "))
+            }
+        }
+    }
+
+    /// How its members are joined, where it has some.
+    pub fn vote(&self) -> Option<Vote> {
+        match &self.described {
+            Described::Model(_) => None,
+            Described::Ensemble(ensemble) => Some(ensemble.vote),
+        }
+    }
+
+    /// Shape of the images and number of classes.
+    pub fn shape(&self) -> Result<&'static ArchitectureSpec, CliError> {
+        super::architecture(&self.described)
+    }
+
+    /// SHA-256 of the weights file; of an ensemble, over its vote and what each member is.
+    pub fn weights_sha256(&self) -> String {
+        match &self.described {
+            Described::Model(_) => {
+                self.parts.iter().map(|part| part.weights_sha256.as_str()).collect()
+            }
+            Described::Ensemble(ensemble) => weights::sha256(self.identity(ensemble).as_bytes()),
+        }
+    }
+
+    /// All that decides what an ensemble answers, in lines.
+    fn identity(&self, ensemble: &Ensemble) -> String {
+        let mut text = format!("{}\n", ensemble.vote.name());
+        for (member, part) in ensemble.members.iter().zip(&self.parts) {
+            let Manifest { architecture, mean, std, input_noise, .. } = member;
+            let sha256 = &part.weights_sha256;
+            let _ = writeln!(text, "{sha256} {architecture} {mean:?} {std:?} {input_noise:?}");
+        }
+        text
+    }
+
+    /// Mean, standard deviation and noise of the model's own input; an ensemble leaves pixels as they
+    /// are.
+    pub fn input(&self) -> ([f64; 3], [f64; 3], f64) {
+        match &self.described {
+            Described::Model(model) => (model.mean, model.std, model.input_noise),
+            Described::Ensemble(_) => ([0.0; 3], [1.0; 3], 0.0),
+        }
+    }
+
+    /// The record of this model on these images, with verdicts of so many passes.
+    pub fn on(&self, images: &Images, passes: u32) -> ModelRecord {
+        let (mean, std, _) = self.input();
+        let (source, ensemble) = match &self.described {
+            Described::Model(manifest) => (&manifest.source, None),
+            Described::Ensemble(ensemble) => (&ensemble.source, Some(self.ensemble(ensemble))),
+        };
+        let alone = self.parts.first().filter(|_| ensemble.is_none());
+        ModelRecord {
+            name: self.name().to_owned(),
+            architecture: self.architecture(),
+            weights_sha256: self.weights_sha256(),
+            source: source.clone(),
+            mean: mean.to_vec(),
+            std: std.to_vec(),
+            parameters: self.parts.iter().map(|part| part.parameters).sum(),
+            layers: alone.map(|part| part.layers.clone()).unwrap_or_default(),
+            training: alone.and_then(|part| part.training.clone()),
+            ensemble,
+            passes,
+            dataset: images.record(),
+        }
+    }
+
+    fn ensemble(&self, ensemble: &Ensemble) -> EnsembleRecord {
+        let members = ensemble.members.iter().zip(self.parts.iter().cloned());
+        let members = members.map(|(manifest, part)| MemberRecord {
+            name: manifest.name.clone(),
+            architecture: manifest.architecture.clone(),
+            weights_sha256: part.weights_sha256,
+            source: manifest.source.clone(),
+            mean: manifest.mean.to_vec(),
+            std: manifest.std.to_vec(),
+            input_noise: manifest.input_noise,
+            parameters: part.parameters,
+            layers: part.layers,
+            training: part.training,
+        });
+        EnsembleRecord {
+            vote: ensemble.vote,
+            differentiable: ensemble.vote.is_differentiable(),
+            gradients_of: ensemble.vote.gradients_of(),
+            members: members.collect(),
+        }
+    }
+}
+
+/// Reads the weights and puts the model together; `request` is what the command line called it.
+pub fn load(
+    request: &str,
+    mut described: Described,
+    data: Option<&str>,
+) -> Result<Loaded, CliError> {
+    let (reference, parts): (Box<dyn Differentiable>, _) = match &mut described {
+        Described::Model(manifest) => {
+            let (native, part) = read(manifest, data)?;
+            (Box::new(native), vec![part])
+        }
+        Described::Ensemble(ensemble) => {
+            let (mut members, mut parts) = (Vec::new(), Vec::new());
+            for manifest in &mut ensemble.members {
+                let (native, part) = read(manifest, data)?;
+                members.push(Box::new(native) as Box<dyn Differentiable>);
+                parts.push(part);
+            }
+            (Box::new(Voters::new(ensemble.vote, members)), parts)
+        }
+    };
+    let model = Model::plain(described.name(), reference);
+    let describe = Description { described, parts };
+    Ok(Loaded { request: request.to_owned(), model, describe })
+}
+
+/// Puts a model together from weights that are in memory.
+pub fn assemble(
+    request: &str,
+    manifest: Manifest,
+    state: &StateDict,
+    weights_sha256: String,
+    training: Option<TrainingRecord>,
+) -> Result<Loaded, CliError> {
+    let (native, part) = network(&manifest, state, weights_sha256, training)?;
+    let model = Model::plain(&manifest.name, Box::new(native));
+    let describe = Description { described: Described::Model(manifest), parts: vec![part] };
+    Ok(Loaded { request: request.to_owned(), model, describe })
+}
+
+/// Finds and reads the weights of a network; its manifest then says where they are.
+fn read(manifest: &mut Manifest, data: Option<&str>) -> Result<(Native, Part), CliError> {
+    manifest.file = super::locate(manifest, data)?;
+    let (state, sha256) = manifest.load()?;
+    let training = crate::cmd::train::training_beside(&manifest.file, &sha256)?;
+    network(manifest, &state, sha256, training)
+}
+
+fn network(
+    manifest: &Manifest,
+    state: &StateDict,
+    weights_sha256: String,
+    training: Option<TrainingRecord>,
+) -> Result<(Native, Part), CliError> {
+    let native = Native::load(&manifest.architecture, state, manifest.mean, manifest.std)?;
+    let (parameters, layers) = (native.network().parameter_count(), native.network().describe()?);
+    let part = Part { weights_sha256, training, parameters, layers };
+    Ok((native.with_input_noise(manifest.input_noise), part))
+}
