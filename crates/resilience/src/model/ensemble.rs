@@ -1,10 +1,10 @@
 //! Several models that vote.
 //!
-//! With z_i the logits of member i of m, the logits of the ensemble are
+//! The logits of the ensemble are
 //!
-//! - `logits`: the mean of z_i;
-//! - `probabilities`: ln of the mean of softmax(z_i), computed as logsumexp of log softmax(z_i), less
-//!   ln m, so that their softmax is that mean;
+//! - `logits`: the mean of the members' logits;
+//! - `probabilities`: the logarithm of the mean of their softmax probabilities, whose softmax is that
+//!   mean: logsumexp over the members of their log softmax, less the logarithm of their number;
 //! - `majority`: for each class the number of members whose largest logit is its own, plus half its
 //!   mean probability, which decides between equal numbers and never outweighs a vote.
 //!

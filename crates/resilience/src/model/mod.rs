@@ -146,7 +146,6 @@ impl Pass {
 
     /// `[n,k]`: what [`Classifier::logits`] gives for the same images. Whether an image is lost, these
     /// say.
-    #[must_use]
     pub fn said(&self) -> &Tensor {
         self.said.as_ref().unwrap_or(&self.logits)
     }
