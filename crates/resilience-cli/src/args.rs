@@ -1,18 +1,18 @@
 //! The command line, as typed.
 
+mod train;
 mod workload;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use resilience::augment::Interpolation;
-use resilience::train::Inner;
 use resilience_core::manifest::{Channels, MEAN, STD, channels};
 use resilience_core::plan::{Keep, Shard};
 use resilience_core::record::LabelSource;
 use resilience_core::threat::{Eps, Norm};
 use resilience_core::view::Precision;
 
+pub use self::train::{Options, Train};
 pub use self::workload::{Workload, WorkloadArgs};
 use crate::error::CliError;
 
@@ -55,7 +55,7 @@ pub enum Command {
     Bench(Bench),
     /// List what the program knows.
     List(List),
-    /// Explain an architecture, a data set, an attack, a suite, a recipe or a known model.
+    /// Explain an architecture, a data set, an attack, a suite, a recipe, a method or a known model.
     Explain(Explain),
     /// Measure one piece of work, as one JSON line (used by `make bench`).
     #[command(hide = true)]
@@ -104,65 +104,8 @@ pub struct Reproduce {
     pub out: PathBuf,
 }
 
-#[derive(Debug, Args)]
-#[command(after_help = "Besides FILE (a PyTorch state dict) it writes, with the same stem: \
-    .safetensors, .toml (a manifest for `resilience eval`), .training.json (the training curve) \
-    and .checkpoint (the state after the last epoch, for --resume).")]
-pub struct Train {
-    /// The architecture (see `resilience list architectures`).
-    #[arg(long, value_name = "NAME", default_value = "resilience-cnn")]
-    pub arch: String,
-    /// The recipe (see `resilience list recipes`).
-    #[arg(long, value_name = "NAME")]
-    pub recipe: String,
-    #[command(flatten)]
-    pub data: DataArgs,
-    /// Train on the first N images only.
-    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
-    pub n: Option<u64>,
-    /// Passes over the training images.
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
-    pub epochs: u32,
-    /// Images a step.
-    #[arg(long, default_value_t = 128, value_parser = clap::value_parser!(u32).range(1..))]
-    pub batch: u32,
-    /// Adam's learning rate.
-    #[arg(long, default_value_t = 0.001, value_parser = positive)]
-    pub learning_rate: f64,
-    /// Norm of the recipe's attack.
-    #[arg(long, default_value = "linf", ignore_case = true)]
-    pub norm: Norm,
-    /// Radius of the recipe's attack, such as 0.1 or 8/255.
-    #[arg(long, default_value = "0.1")]
-    pub eps: Eps,
-    /// Seed of the initial weights, the order and the augmentation.
-    #[arg(long, default_value_t = 0)]
-    pub seed: u64,
-    /// Leave out random horizontal flips.
-    #[arg(long)]
-    pub no_flip: bool,
-    /// Turn images by a random angle within plus or minus so many degrees; 0 for none.
-    #[arg(long, default_value_t = 15.0, value_name = "DEGREES", value_parser = angle)]
-    pub rotation: f64,
-    /// How a turned pixel gets its value.
-    #[arg(long, value_enum, default_value_t = InterpolationArg::Nearest)]
-    pub interpolation: InterpolationArg,
-    /// Precision of the values between the network's first and last layer; weights and optimiser
-    /// stay f32. bf16 pays on processors that have instructions for it.
-    #[arg(long, value_enum, default_value_t = InnerArg::F32)]
-    pub inner: InnerArg,
-    #[command(flatten)]
-    pub normalisation: Normalisation,
-    /// Go on from FILE's checkpoint of an interrupted run with the same options.
-    #[arg(long)]
-    pub resume: bool,
-    /// The weights file to write.
-    #[arg(long, value_name = "FILE")]
-    pub out: PathBuf,
-}
-
 /// What the model subtracts and divides by inside.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub struct Normalisation {
     /// Mean of each channel on the scale where pixels lie in [0, 1], `0.4914,0.4822,0.4465`.
     #[arg(long, value_delimiter = ',', value_name = "R,G,B", requires = "std")]
@@ -337,21 +280,6 @@ pub enum PrecisionArg {
     Exact,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum InnerArg {
-    F32,
-    Bf16,
-}
-
-impl From<InnerArg> for Inner {
-    fn from(argument: InnerArg) -> Self {
-        match argument {
-            InnerArg::F32 => Self::F32,
-            InnerArg::Bf16 => Self::Bf16,
-        }
-    }
-}
-
 impl From<PrecisionArg> for Precision {
     fn from(argument: PrecisionArg) -> Self {
         match argument {
@@ -421,7 +349,7 @@ pub struct List {
 
 #[derive(Debug, Args)]
 pub struct Explain {
-    /// The name of an architecture, a data set, an attack, a suite, a recipe or a known model.
+    /// The name of an architecture, a data set, an attack, a suite, a recipe, a method or a known model.
     pub name: String,
 }
 
@@ -433,22 +361,8 @@ pub enum Registry {
     Attacks,
     Suites,
     Recipes,
+    Methods,
     Models,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum InterpolationArg {
-    Nearest,
-    Bilinear,
-}
-
-impl From<InterpolationArg> for Interpolation {
-    fn from(argument: InterpolationArg) -> Self {
-        match argument {
-            InterpolationArg::Nearest => Self::Nearest,
-            InterpolationArg::Bilinear => Self::Bilinear,
-        }
-    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -483,14 +397,5 @@ fn positive(text: &str) -> Result<f64, String> {
         Ok(value)
     } else {
         Err("expected a number above 0".into())
-    }
-}
-
-fn angle(text: &str) -> Result<f64, String> {
-    let value: f64 = text.parse().map_err(|_| "expected degrees from 0 to 180".to_owned())?;
-    if (0.0..=180.0).contains(&value) {
-        Ok(value)
-    } else {
-        Err("expected degrees from 0 to 180".into())
     }
 }

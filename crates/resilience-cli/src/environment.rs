@@ -11,6 +11,8 @@ use resilience_core::record::{Machine, Provenance, Tool};
 /// The machine and the moment that the command runs in.
 pub struct Environment {
     began: Instant,
+    /// In seconds since 1970 (UTC).
+    began_at: f64,
     started: String,
     command: String,
     machine: Machine,
@@ -22,9 +24,11 @@ impl Environment {
     pub fn new(threads: Option<u32>) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         resilience::set_threads(threads.unwrap_or(cores as u32));
+        let now = SystemTime::now();
         Self {
             began: Instant::now(),
-            started: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
+            began_at: now.duration_since(SystemTime::UNIX_EPOCH).map_or(0.0, |t| t.as_secs_f64()),
+            started: humantime::format_rfc3339_seconds(now).to_string(),
             command: command_line(),
             machine: Machine {
                 cpu: processor(),
@@ -33,6 +37,16 @@ impl Environment {
                 device: "cpu".to_owned(),
             },
         }
+    }
+
+    /// The machine.
+    pub fn machine(&self) -> Machine {
+        self.machine.clone()
+    }
+
+    /// Seconds since 1970 (UTC).
+    pub fn wall_time(&self) -> f64 {
+        self.began_at + self.seconds()
     }
 
     /// What stands beside every result of this invocation.

@@ -8,6 +8,7 @@ use resilience_core::dataset::download::DownloadError;
 use resilience_core::export::ExportError;
 use resilience_core::format::FormatError;
 use resilience_core::manifest::ManifestError;
+use resilience_core::method::MethodError;
 use resilience_core::report::ReportError;
 use resilience_core::store::{MergeError, StoreError};
 use resilience_core::suite::SuiteError;
@@ -89,6 +90,9 @@ pub enum CliError {
     /// A suite's.
     #[error(transparent)]
     Suite(#[from] SuiteError),
+    /// A method's.
+    #[error(transparent)]
+    Method(#[from] MethodError),
     /// Shards that do not make a whole.
     #[error(transparent)]
     Merge(#[from] MergeError),
@@ -164,7 +168,9 @@ impl CliError {
                 EngineError::UnknownName { .. }
                 | EngineError::NormNotSupported { .. }
                 | EngineError::UnknownSetting { .. }
-                | EngineError::Setting { .. },
+                | EngineError::Setting { .. }
+                | EngineError::RecipeNorm { .. }
+                | EngineError::RecipeOthers { .. },
             )
             | Self::Suite(SuiteError::Unknown { .. }) => exit::USAGE,
             Self::NotVerified { .. } => exit::NOT_VERIFIED,

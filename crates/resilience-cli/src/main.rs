@@ -3,8 +3,10 @@
 mod args;
 mod cmd;
 mod environment;
+mod epoch;
 mod error;
 mod exit;
+mod logs;
 mod models;
 mod planning;
 mod results;

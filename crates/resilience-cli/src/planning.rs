@@ -1,8 +1,8 @@
 //! From arguments and suites to a plan: every attack with every setting, checked before anything
 //! is loaded.
 
-use resilience::attack::settings::Settings;
 use resilience::attack::{self, Request, Search};
+use resilience::settings::Settings;
 use resilience_core::plan::{Stage, ThreatPlan};
 use resilience_core::record::{LabelSource, Scope};
 use resilience_core::suite::Suite;
@@ -35,7 +35,7 @@ pub fn stage(
     ground: Ground,
 ) -> Result<Stage, CliError> {
     let spec = attack::find(id)?;
-    let settings = Settings::resolve(spec.id, spec.settings, set)?;
+    let settings = Settings::resolve(&format!("attack {}", spec.id), spec.settings, set)?;
     let request = Request { threat, classes: ground.classes, settings: &settings };
     // Planned once here, so that what cannot work is found before anything is loaded.
     spec.plan(&request)?;

@@ -10,6 +10,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use resilience_core::event::{Event, Observer, Unit};
 use resilience_core::report::foreseen;
 
+use crate::epoch;
 use crate::error::CliError;
 
 /// Shows progress and results to the user, and takes Ctrl-C.
@@ -123,21 +124,7 @@ impl Observer for Screen {
                 self.show_message();
             }
             Event::Finished => self.clear(),
-            Event::Epoch(epoch) => {
-                let figures: Vec<String> = epoch
-                    .scalars
-                    .iter()
-                    .map(|(name, value)| format!("{} {value:.4}", name.replace('_', " ")))
-                    .collect();
-                self.note(&format!(
-                    "  epoch {}/{}  loss {:.4}  {}  {:.0} images/s",
-                    epoch.epoch,
-                    epoch.of,
-                    epoch.loss,
-                    figures.join("  "),
-                    epoch.images_per_second
-                ));
-            }
+            Event::Epoch(epoch) => self.note(&epoch::lines(&epoch)),
             Event::Notice(text) => self.note(&text),
         }
     }

@@ -87,6 +87,22 @@ fn mistakes_are_named_with_their_remedy() {
     );
     fails("train --recipe standard --data /no/where --out m.pth", at, 3, &["/no/where"]);
     fails("train --recipe standard --learning-rate 0 --out m.pth", at, 2, &["above 0"]);
+    for (options, words) in [
+        ("standard --mixup 0", &["mixup", "above 0"][..]),
+        ("standard --mixup 1 --cutmix 1", &["one of the two"]),
+        ("standard --momentum 0.9", &["momentum"]),
+        ("standard --schedule piecewise", &["epochs"]),
+        ("trades --set bta=5", &["recipe trades", "did you mean 'beta'"]),
+        ("distillation", &["teacher", "--with"]),
+        ("fast-at --validation 0", &["guard", "validation"]),
+        ("standard --norm l1", &["linf or l2"]),
+        ("pgd-at --norm l1", &["pgd-at", "linf, l2"]),
+    ] {
+        fails(&format!("train --recipe {options} --out m.pth"), at, 2, words);
+    }
+    fs::write(at.join("own.toml"), "recipe = 'standard'\nepoch = 3\n").unwrap();
+    fails("train --recipe own.toml --out m.pth", at, 3, &["own.toml", "did you mean 'epochs'"]);
+    fails("train --recipe none.toml --out m.pth", at, 3, &["none.toml"]);
     fails("eval resnet32-standart --out r", at, 2, &["did you mean 'resnet32-standard'"]);
     fails("eval resnet32-standard --data shapes10 --out r", at, 3, &["RESILIENCE_MODELS"]);
     for eps in ["0", "-1", "8/0", "nan"] {

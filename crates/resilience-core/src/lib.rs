@@ -4,9 +4,9 @@
 //! In reading order: [`threat`] and [`record`] are the vocabulary; [`mod@format`] turns files into
 //! plain buffers and [`dataset`] turns those into labelled images; [`store`] keeps what a run
 //! found, [`metric`] counts it, [`summary`] is the result that machines read and [`report`] the
-//! one that people read; [`export`] gives it to other programs. Of a training run [`training_log`]
-//! keeps what it tells while it goes on, and [`overfitting`] judges it. Progress and notices leave
-//! through [`event`] alone.
+//! one that people read; [`export`] gives it to other programs. A [`manifest`] describes a model on
+//! disk (or several, and how they [`vote`]), a [`method`] how one is trained; of a training run
+//! [`training_log`] keeps what it tells while it goes on, and [`overfitting`] judges it. Progress and notices leave through [`event`] alone.
 
 pub mod context;
 pub mod dataset;
@@ -14,6 +14,7 @@ pub mod event;
 pub mod export;
 pub mod format;
 pub mod manifest;
+pub mod method;
 pub mod metric;
 pub mod overfitting;
 pub mod paper;

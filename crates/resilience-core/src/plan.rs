@@ -43,6 +43,29 @@ pub enum Kind {
     Eval,
     /// `resilience reproduce`.
     Reproduce,
+    /// `resilience compare`.
+    Compare,
+}
+
+impl Plan {
+    /// The same plan with what was measured on the machine of another, or where its models lay there,
+    /// which is no part of what is done: times, the forms that attacks look at, and paths.
+    #[must_use]
+    pub fn measured_as(mut self, other: &Self) -> Self {
+        for (now, then) in self.models.iter_mut().zip(&other.models) {
+            *now = ModelPlan {
+                request: then.request.clone(),
+                view: then.view,
+                chunk: then.chunk,
+                forward_seconds: then.forward_seconds,
+                backward_seconds: then.backward_seconds,
+                reference_forward_seconds: then.reference_forward_seconds,
+                reference_backward_seconds: then.reference_backward_seconds,
+                ..now.clone()
+            };
+        }
+        self
+    }
 }
 
 /// A model of a plan.

@@ -164,6 +164,12 @@ pub struct TrainingRecord {
     pub dataset: DatasetRecord,
     /// Settings in words, `adam, learning rate 0.001, batch 128, flip, rotation 15`.
     pub settings: Vec<(String, String)>,
+    /// The epoch whose weights were kept, from 1; none where that was not written down: the last one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept: Option<u32>,
+    /// The machine that it was trained on; none where that was not written down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machine: Option<Machine>,
     /// One record an epoch, in order.
     pub epochs: Vec<EpochRecord>,
 }
@@ -181,12 +187,17 @@ pub struct EpochRecord {
     /// Named means over the epoch: `clean_loss`, `adversarial_loss`, `clean_accuracy`,
     /// `adversarial_accuracy` (on the augmented training batches, as they were trained on).
     pub scalars: Vec<(String, f64)>,
-    /// Learning rate at the end of the epoch.
+    /// Learning rate at the end of the epoch; 0 where that was not written down.
+    #[serde(default)]
     pub learning_rate: f64,
     /// What the network was worth after the epoch on images that it was not trained on; none where
     /// that was not measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub validation: Option<ValidationRecord>,
+    /// Forward and backward passes through the network, attacks included, for each training image; 0
+    /// where that was not counted.
+    #[serde(default)]
+    pub passes: f64,
     /// Wall time.
     pub seconds: f64,
     /// Training images per second.

@@ -10,7 +10,7 @@ mod pair;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::count::from_store;
+pub use self::count::{Judged, from_store, judged};
 pub use self::evaluation::{EvaluationSummary, StageSummary, ThreatSummary};
 pub use self::file::SummaryError;
 pub use self::pair::PairSummary;

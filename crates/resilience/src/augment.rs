@@ -1,34 +1,14 @@
-//! Random horizontal flip and rotation of training images, on the bytes of the data set.
+//! Random horizontal flip, rotation and crop of training images, on the bytes of the data set.
 //!
 //! Rotation follows torchvision's `rotate` on tensors: about the centre of the image,
-//! counter-clockwise for positive angles, black outside, nearest neighbour by default.
+//! counter-clockwise for positive angles, black outside, nearest neighbour by default. The crop shifts what has been turned; without a
+//! rotation it is that of the padded image.
 
 use rand_chacha::ChaCha8Rng;
 use resilience_core::dataset::Images;
-use serde::{Deserialize, Serialize};
+use resilience_core::method::{Augmentation, Interpolation};
 
 use crate::rng;
-
-/// What is done to a training image at random.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Augmentation {
-    /// Whether it is mirrored, with probability one half.
-    pub flip: bool,
-    /// It is turned by an angle uniform in plus or minus so many degrees.
-    pub rotation: f64,
-    /// How a pixel between others gets its value.
-    pub interpolation: Interpolation,
-}
-
-/// How a rotated pixel gets its value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Interpolation {
-    /// The nearest pixel's (torchvision's default).
-    Nearest,
-    /// The weighted mean of the four nearest.
-    Bilinear,
-}
 
 /// One drawn transformation.
 #[derive(Clone, Copy, Debug)]
@@ -37,14 +17,21 @@ pub struct Transform {
     pub flip: bool,
     /// Then turn by so many degrees, counter-clockwise.
     pub degrees: f64,
+    /// Then take the pixel so many columns to the right and rows below.
+    pub shift: [i32; 2],
 }
 
-impl Augmentation {
-    /// Draws what happens to one image.
-    pub fn draw(self, rng: &mut ChaCha8Rng) -> Transform {
-        let (coin, angle) = (rng::uniform(rng), rng::uniform(rng));
-        Transform { flip: self.flip && coin < 0.5, degrees: (2.0 * angle - 1.0) * self.rotation }
-    }
+/// Draws what happens to one image.
+pub fn draw(augmentation: Augmentation, rng: &mut ChaCha8Rng) -> Transform {
+    let Augmentation { flip, crop, rotation, .. } = augmentation;
+    let (coin, angle) = (rng::uniform(rng), rng::uniform(rng));
+    // Drawn last, and only where it is wanted, so that it changes nothing else.
+    let mut shift = || match crop {
+        0 => 0,
+        crop => rng::below(rng, 2 * u64::from(crop) + 1) as i32 - crop as i32,
+    };
+    let shift = [shift(), shift()];
+    Transform { flip: flip && coin < 0.5, degrees: (2.0 * angle - 1.0) * rotation, shift }
 }
 
 /// Writes image `row` of `images`, transformed, into `out`: pixels in [0, 1], row by row with the
@@ -63,10 +50,11 @@ pub fn transform(
     let (sin, cos) = transform.degrees.to_radians().sin_cos();
     let (sin, cos) = (sin as f32, cos as f32);
     let (half_w, half_h) = (w as f32 / 2.0, h as f32 / 2.0);
+    let [right, down] = transform.shift.map(|pixels| pixels as f32);
     for (y, line) in out.chunks_exact_mut(w * c).enumerate() {
-        let dy = y as f32 + 0.5 - half_h;
+        let dy = y as f32 + down + 0.5 - half_h;
         for (x, pixel) in line.chunks_exact_mut(c).enumerate() {
-            let dx = x as f32 + 0.5 - half_w;
+            let dx = x as f32 + right + 0.5 - half_w;
             let from_x = cos * dx - sin * dy + half_w - 0.5;
             let from_y = sin * dx + cos * dy + half_h - 0.5;
             match interpolation {
@@ -136,6 +124,34 @@ fn round(x: f32) -> i32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rng::{Purpose, stream};
+    use resilience_core::dataset::{Split, spec};
+
+    /// Would catch a crop in another direction, one that wraps around, and shifts that are not all
+    /// equally likely: a single white pixel shows where it goes.
+    #[test]
+    fn a_crop_shifts_the_image_and_is_black_outside() {
+        let mut pixels = vec![0; 3072];
+        pixels[10 * 32 + 20] = 255; // red, row 10, column 20
+        let images = Images::new(spec("cifar10").unwrap(), Split::Train, pixels, vec![0]);
+        let shifted = |shift| {
+            let mut out = vec![0.0; 3072];
+            let drawn = Transform { flip: false, degrees: 0.0, shift };
+            transform(&images, 0, drawn, Interpolation::Nearest, &mut out);
+            out.iter().position(|&value| value > 0.0).map(|place| [place / 3 % 32, place / 96])
+        };
+        assert_eq!(shifted([0, 0]), Some([20, 10]));
+        assert_eq!(shifted([4, -3]), Some([16, 13]));
+        assert_eq!(shifted([21, 0]), None);
+        let crop = Augmentation { flip: true, crop: 2, rotation: 0.0, ..Augmentation::default() };
+        let mut seen = [[0; 5]; 5];
+        for index in 0..2500 {
+            let drawn = draw(crop, &mut stream(0, Purpose::Augmentation, 1, index));
+            let [x, y] = drawn.shift.map(|pixels| (pixels + 2) as usize);
+            seen[y][x] += 1;
+        }
+        assert!(seen.iter().flatten().all(|&times| (50..160).contains(&times)), "{seen:?}");
+    }
 
     /// Would catch a shortcut that rounds otherwise than the function it stands for.
     #[test]

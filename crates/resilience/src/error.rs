@@ -95,11 +95,33 @@ pub enum EngineError {
         /// The norms it has.
         known: String,
     },
-    /// An attack has no such setting.
-    #[error("attack {attack} has no setting '{setting}'{}; its settings are {known}", suggest(.near.as_deref()))]
-    UnknownSetting {
+    /// A recipe does not know this norm.
+    #[error("recipe {recipe} cannot attack in {norm}; it knows {known}")]
+    RecipeNorm {
         /// Registry id.
-        attack: &'static str,
+        recipe: &'static str,
+        /// The norm asked for.
+        norm: String,
+        /// The norms it has.
+        known: String,
+    },
+    /// A recipe learns from another number of models than it was given.
+    #[error(
+        "recipe {recipe} learns from {expected} (--with MODEL, or `with` in a suite), but was given {found}"
+    )]
+    RecipeOthers {
+        /// Registry id.
+        recipe: &'static str,
+        /// How many it takes.
+        expected: &'static str,
+        /// How many there are.
+        found: usize,
+    },
+    /// An attack or a recipe has no such setting.
+    #[error("{what} has no setting '{setting}'{}; its settings are {known}", suggest(.near.as_deref()))]
+    UnknownSetting {
+        /// Whose: `attack pgd`.
+        what: String,
         /// The name given.
         setting: String,
         /// The most similar known name.
@@ -108,10 +130,10 @@ pub enum EngineError {
         known: String,
     },
     /// A setting's value makes no sense.
-    #[error("attack {attack}, setting {setting}: expected {expected}, found '{found}'")]
+    #[error("{what}, setting {setting}: expected {expected}, found '{found}'")]
     Setting {
-        /// Registry id.
-        attack: &'static str,
+        /// Whose: `attack pgd`.
+        what: String,
         /// Its name.
         setting: &'static str,
         /// What it may be.
@@ -138,7 +160,7 @@ pub enum EngineError {
     /// A checkpoint belongs to another training run.
     #[error(
         "checkpoint {path} cannot be gone on from: {difference}; give the same options as before, or \
-         leave out --resume to begin anew"
+         remove it (without --resume it is begun anew)"
     )]
     Checkpoint {
         /// The file.
@@ -149,6 +171,9 @@ pub enum EngineError {
     /// A file could not be read or written.
     #[error(transparent)]
     Format(#[from] resilience_core::format::FormatError),
+    /// The log of a training run cannot be written.
+    #[error(transparent)]
+    Log(#[from] resilience_core::training_log::TrainingLogError),
     /// The user asked to stop.
     #[error("stopped on request; what was written so far is valid")]
     Cancelled,

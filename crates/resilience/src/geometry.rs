@@ -95,6 +95,32 @@ pub fn ascend(
     Ok(images.f_add(&steepest_direction(norm, gradient)?.f_mul(&per_row(step)?)?)?)
 }
 
+/// The images moved by `step` along the direction of steepest ascent, then projected onto the ball
+/// around `origins` and [0, 1].
+pub fn projected_step(
+    threat: Threat,
+    origins: &Tensor,
+    images: &Tensor,
+    gradient: &Tensor,
+    step: f64,
+) -> Result<Tensor, EngineError> {
+    if threat.norm() == Norm::Linf && images.kind() == Kind::Float && images.device() == Device::Cpu
+    {
+        // In one pass over the pixels.
+        let (eps, step) = (threat.eps().value() as f32, step as f32);
+        let inputs = [images, origins, gradient];
+        return host::by_rows::<f32, (), 3>(inputs, |(), _, [images, origins, gradient], next| {
+            let inputs = images.iter().zip(origins).zip(gradient);
+            for (next, ((&x, &origin), &g)) in next.iter_mut().zip(inputs) {
+                let sign = f32::from(u8::from(g > 0.0)) - f32::from(u8::from(g < 0.0));
+                *next = (x + sign * step).max(origin - eps).min(origin + eps).clamp(0.0, 1.0);
+            }
+        });
+    }
+    let direction = steepest_direction(threat.norm(), gradient)?;
+    project(threat, &images.f_add(&direction.f_mul_scalar(step)?)?, origins)
+}
+
 /// Where a step with momentum starts and where it may end.
 pub struct Momentum<'a> {
     /// The ball.
@@ -435,6 +461,10 @@ mod tests {
                 &current + (z - &current) * share + (&current - &previous) * (1.0 - share);
             assert_eq!(found, project(threat, &mixed, &origins).unwrap());
         }
+        let found = projected_step(threat, &origins, &current, &gradient, 0.01).unwrap();
+        let step = Tensor::full([3], f64::from(0.01_f32), (Kind::Float, Device::Cpu));
+        let moved = ascend(Norm::Linf, &current, &gradient, &step).unwrap();
+        assert_eq!(found, project(threat, &moved, &origins).unwrap());
     }
 
     /// Would catch rows that go back although they did not ask to, that stay although they did, and

@@ -25,6 +25,7 @@ pub mod recipe;
 mod registry;
 pub mod rng;
 pub mod rows;
+pub mod settings;
 mod threads;
 pub mod train;
 pub mod zoo;

@@ -7,14 +7,31 @@ use crate::error::EngineError;
 /// Keeps quotients of logits finite, as the reference does.
 const TINY: f64 = 1e-12;
 
-/// Mean cross-entropy over the batch, a scalar.
+/// Mean cross-entropy over the batch, a scalar; labels are classes `[n]`, or shares `[n,k]`.
 pub fn cross_entropy(logits: &Tensor, labels: &Tensor) -> Result<Tensor, EngineError> {
     Ok(logits.f_cross_entropy_loss::<Tensor>(labels, None, Reduction::Mean, -100, 0.0)?)
 }
 
-/// Cross-entropy of each sample: `[n,k]` x `[n]` -> `[n]`.
+/// Cross-entropy of each sample: `[n,k]` x `[n]` (or `[n,k]`) -> `[n]`.
 pub fn cross_entropies(logits: &Tensor, labels: &Tensor) -> Result<Tensor, EngineError> {
     Ok(logits.f_cross_entropy_loss::<Tensor>(labels, None, Reduction::None, -100, 0.0)?)
+}
+
+/// The divergence (Kullback and Leibler 1951) of the logits' probabilities from those with these
+/// logarithms, for each sample: `sum p (log p - log softmax z)`. `[n,k]` x `[n,k]` -> `[n]`. It takes
+/// logarithms, because the slope of `p log p` is infinite where a probability underflows to 0.
+pub fn divergences(log_probabilities: &Tensor, logits: &Tensor) -> Result<Tensor, EngineError> {
+    let logs = logits.f_log_softmax(1, None::<Kind>)?;
+    let terms = logs.f_kl_div(log_probabilities, Reduction::None, true)?;
+    Ok(terms.f_sum_dim_intlist([1].as_slice(), false, None::<Kind>)?)
+}
+
+/// The logits divided by a temperature; as they are at 1.
+pub fn cooled(logits: &Tensor, temperature: f64) -> Result<Tensor, EngineError> {
+    if (temperature - 1.0).abs() < f64::EPSILON {
+        return Ok(logits.shallow_clone());
+    }
+    Ok(logits.f_div_scalar(temperature)?)
 }
 
 /// The logit of one class a row: `[n,k]` x `[n]` -> `[n]`.
@@ -131,6 +148,25 @@ mod tests {
         assert!((targeted(4) + 1.714_285_714).abs() < 1e-9);
         assert!((value(margins(&z, &class(0)).unwrap()) - 1.0).abs() < 1e-12);
         assert!((value(margins(&z, &class(3)).unwrap()) + 2.0).abs() < 1e-12);
+    }
+
+    /// Would catch a divergence the other way round, and a slope that is no number where an answer is so
+    /// sure that a probability underflows: values by hand.
+    #[test]
+    fn divergences_are_those_of_the_formula_and_finite() {
+        let p = Tensor::from_slice(&[0.5, 0.25, 0.25]).view([1, 3]);
+        let z = Tensor::from_slice(&[0.25_f64.ln(), 0.5_f64.ln(), 0.25_f64.ln()]).view([1, 3]);
+        let expected = 0.5 * 2.0_f64.ln() + 0.25 * 0.5_f64.ln();
+        let found = divergences(&p.log(), &z).unwrap().double_value(&[0]);
+        assert!((found - expected).abs() < 1e-12, "{found}");
+        let sure = Tensor::from_slice(&[300.0_f32, 0.0, 0.0]).view([1, 3]).set_requires_grad(true);
+        let other = Tensor::from_slice(&[0.0_f32, 300.0, 0.0]).view([1, 3]).set_requires_grad(true);
+        let value =
+            divergences(&sure.log_softmax(1, Kind::Float), &other).unwrap().sum(Kind::Float);
+        value.backward();
+        for gradient in [sure.grad(), other.grad()] {
+            assert_eq!(gradient.isfinite().all().int64_value(&[]), 1);
+        }
     }
 
     /// Would catch a target that is the label itself, or counted from another end.

@@ -2,6 +2,7 @@
 
 use num_traits::Float;
 use rayon::prelude::{IndexedParallelIterator, ParallelIterator, ParallelSlice, ParallelSliceMut};
+use resilience_core::method::Optimiser as Rule;
 use tch::kind::Element;
 use tch::{Kind, Tensor};
 
@@ -17,11 +18,11 @@ const EPSILON: f64 = 1e-8;
 /// Numbers that a thread takes at once.
 const PIECE: usize = 16 * 1024;
 
-/// Adam (Kingma and Ba 2015) with PyTorch's constants: betas 0.9 and 0.999, epsilon 1e-8, no
-/// weight decay.
+/// Adam (Kingma and Ba 2015; betas 0.9 and 0.999, epsilon 1e-8), Adam with a decay of its own
+/// (Loshchilov and Hutter 2019), or SGD with momentum: all in PyTorch's form.
 #[derive(Debug)]
-pub struct Adam {
-    learning_rate: f64,
+pub struct Optimiser {
+    rule: Rule,
     steps: u64,
     slots: Vec<Slot>,
 }
@@ -31,15 +32,23 @@ pub struct Adam {
 struct Slot {
     name: String,
     parameter: Tensor,
-    mean: Tensor,
-    square: Tensor,
+    /// What the rule remembers, like the parameter: nothing, the momentum, or both of Adam's means.
+    memory: Vec<Tensor>,
 }
 
-impl Adam {
+/// What a rule remembers of a parameter, by name.
+const fn memory(rule: &Rule) -> &'static [&'static str] {
+    match rule {
+        Rule::Adam { .. } | Rule::Adamw { .. } => &["mean", "square"],
+        Rule::Sgd { .. } => &["momentum"],
+    }
+}
+
+impl Optimiser {
     /// An optimiser for these parameters, at step 0.
     pub fn new<'a>(
         parameters: impl Iterator<Item = &'a Parameter>,
-        learning_rate: f64,
+        rule: Rule,
     ) -> Result<Self, EngineError> {
         let slots = parameters
             .map(|parameter| {
@@ -47,37 +56,45 @@ impl Adam {
                 Ok(Slot {
                     name: parameter.name.clone(),
                     parameter: parameter.tensor.shallow_clone(),
-                    mean: value.f_zeros_like()?,
-                    square: value.f_zeros_like()?,
+                    memory: memory(&rule)
+                        .iter()
+                        .map(|_| value.f_zeros_like())
+                        .collect::<Result<_, _>>()?,
                 })
             })
             .collect::<Result<_, EngineError>>()?;
-        Ok(Self { learning_rate, steps: 0, slots })
+        Ok(Self { rule, steps: 0, slots })
     }
 
-    /// Takes one step along the parameters' gradients and clears them.
-    pub fn step(&mut self) -> Result<(), EngineError> {
+    /// Takes one step along the parameters' gradients, `factor` times as long as the rule's learning
+    /// rate says, and clears them.
+    pub fn step(&mut self, factor: f64) -> Result<(), EngineError> {
         let _guard = tch::no_grad_guard();
         self.steps += 1;
+        let rate = self.rule.learning_rate() * factor;
         let steps = i32::try_from(self.steps).unwrap_or(i32::MAX);
-        let step_size = self.learning_rate / (1.0 - BETA1.powi(steps));
-        let scale = (1.0 - BETA2.powi(steps)).sqrt();
+        let update = match self.rule {
+            Rule::Adam { weight_decay, .. } => Update::adam(rate, steps, 0.0, weight_decay),
+            Rule::Adamw { weight_decay, .. } => Update::adam(rate, steps, rate * weight_decay, 0.0),
+            Rule::Sgd { momentum, nesterov, weight_decay, .. } => {
+                Update::Sgd { rate, momentum, nesterov, decay: weight_decay }
+            }
+        };
         for slot in &mut self.slots {
             match slot.parameter.kind() {
-                Kind::Double => slot.step::<f64>(step_size, scale)?,
-                _ => slot.step::<f32>(step_size, scale)?,
+                Kind::Double => slot.step::<f64>(update)?,
+                _ => slot.step::<f32>(update)?,
             }
         }
         Ok(())
     }
 
-    /// Its state: the number of steps, and two tensors a parameter.
+    /// Its state: the number of steps, and what it remembers of each parameter.
     pub fn state(&self) -> (u64, impl Iterator<Item = (String, &Tensor)>) {
-        let tensors = self.slots.iter().flat_map(|slot| {
-            [
-                (format!("adam.mean.{}", slot.name), &slot.mean),
-                (format!("adam.square.{}", slot.name), &slot.square),
-            ]
+        let names = memory(&self.rule);
+        let tensors = self.slots.iter().flat_map(move |slot| {
+            let named = |(name, tensor)| (format!("{PREFIX}{name}.{}", slot.name), tensor);
+            names.iter().zip(&slot.memory).map(named)
         });
         (self.steps, tensors)
     }
@@ -85,12 +102,47 @@ impl Adam {
     /// The same state, to be written to.
     pub fn restore(&mut self, steps: u64) -> impl Iterator<Item = (String, &mut Tensor)> {
         self.steps = steps;
-        self.slots.iter_mut().flat_map(|slot| {
-            [
-                (format!("adam.mean.{}", slot.name), &mut slot.mean),
-                (format!("adam.square.{}", slot.name), &mut slot.square),
-            ]
+        let names = memory(&self.rule);
+        self.slots.iter_mut().flat_map(move |slot| {
+            let own = slot.name.clone();
+            let named = move |(name, tensor)| (format!("{PREFIX}{name}.{own}"), tensor);
+            names.iter().zip(&mut slot.memory).map(named)
         })
+    }
+}
+
+/// What the names of an optimiser's state begin with.
+pub const PREFIX: &str = "optimiser.";
+
+/// One step's constants.
+#[derive(Clone, Copy, Debug)]
+enum Update {
+    Adam {
+        /// The learning rate over the bias of the mean.
+        step_size: f64,
+        /// The root of the bias of the mean of squares.
+        scale: f64,
+        /// Share that is taken off the parameter first.
+        shrink: f64,
+        /// Share of the parameter that is added to its gradient.
+        decay: f64,
+    },
+    Sgd {
+        rate: f64,
+        momentum: f64,
+        nesterov: bool,
+        decay: f64,
+    },
+}
+
+impl Update {
+    fn adam(rate: f64, steps: i32, shrink: f64, decay: f64) -> Self {
+        Self::Adam {
+            step_size: rate / (1.0 - BETA1.powi(steps)),
+            scale: (1.0 - BETA2.powi(steps)).sqrt(),
+            shrink,
+            decay,
+        }
     }
 }
 
@@ -98,8 +150,7 @@ impl Slot {
     /// A step of this parameter: everything is read and written once, on all threads.
     fn step<T: Element + Float + Send + Sync>(
         &mut self,
-        step_size: f64,
-        scale: f64,
+        update: Update,
     ) -> Result<(), EngineError> {
         let found = self.parameter.f_grad()?;
         if !found.defined() {
@@ -115,27 +166,53 @@ impl Slot {
             gradient = self.parameter.f_empty_like()?;
             gradient.f_copy_(&found)?;
         }
-        let parameter = numbers_mut::<T>(&mut self.parameter)?.par_chunks_mut(PIECE);
-        let gradient = numbers_mut::<T>(&mut gradient)?.par_chunks(PIECE);
-        let mean = numbers_mut::<T>(&mut self.mean)?.par_chunks_mut(PIECE);
-        let square = numbers_mut::<T>(&mut self.square)?.par_chunks_mut(PIECE);
-        let number = |value: f64| T::from(value).unwrap_or_else(T::nan);
-        // Rounded once each: 1 - beta of rounded betas would be another number.
-        let [beta2, epsilon] = [BETA2, EPSILON].map(number);
-        let [new1, new2] = [1.0 - BETA1, 1.0 - BETA2].map(number);
-        let [step_size, scale] = [step_size, scale].map(number);
-        shared(|| {
-            parameter.zip(gradient).zip(mean.zip(square)).for_each(|((ps, gs), (ms, vs))| {
-                for (((p, g), m), v) in ps.iter_mut().zip(gs.iter().copied()).zip(ms).zip(vs) {
-                    *m = *m + (g - *m) * new1;
-                    *v = *v * beta2 + g * g * new2;
-                    *p = *p - step_size * *m / (v.sqrt() / scale + epsilon);
-                }
-            });
-        });
+        let ps = numbers_mut::<T>(&mut self.parameter)?.par_chunks_mut(PIECE);
+        let gs = numbers_mut::<T>(&mut gradient)?.par_chunks(PIECE);
+        match (update, self.memory.as_mut_slice()) {
+            (Update::Adam { step_size, scale, shrink, decay }, [mean, square]) => {
+                let memory = numbers_mut::<T>(mean)?
+                    .par_chunks_mut(PIECE)
+                    .zip(numbers_mut::<T>(square)?.par_chunks_mut(PIECE));
+                // Rounded once each: 1 - beta of rounded betas would be another number.
+                let [beta2, epsilon] = [BETA2, EPSILON].map(number::<T>);
+                let [new1, new2] = [1.0 - BETA1, 1.0 - BETA2].map(number::<T>);
+                let [step_size, scale, decay] = [step_size, scale, decay].map(number::<T>);
+                let keep = number::<T>(1.0 - shrink);
+                shared(|| {
+                    ps.zip(gs).zip(memory).for_each(|((ps, gs), (ms, vs))| {
+                        let memory = ms.iter_mut().zip(vs);
+                        for ((p, &g), (m, v)) in ps.iter_mut().zip(gs).zip(memory) {
+                            let g = g + decay * *p;
+                            *m = *m + (g - *m) * new1;
+                            *v = *v * beta2 + g * g * new2;
+                            *p = *p * keep - step_size * *m / (v.sqrt() / scale + epsilon);
+                        }
+                    });
+                });
+            }
+            (Update::Sgd { rate, momentum, nesterov, decay }, [buffer]) => {
+                let buffer = numbers_mut::<T>(buffer)?.par_chunks_mut(PIECE);
+                let [rate, momentum, decay] = [rate, momentum, decay].map(number::<T>);
+                shared(|| {
+                    ps.zip(gs).zip(buffer).for_each(|((ps, gs), bs)| {
+                        for ((p, &g), b) in ps.iter_mut().zip(gs).zip(bs) {
+                            let g = g + decay * *p;
+                            *b = momentum * *b + g;
+                            let along = if nesterov { g + momentum * *b } else { *b };
+                            *p = *p - rate * along;
+                        }
+                    });
+                });
+            }
+            _ => unreachable!("a slot remembers what its rule needs"),
+        }
         let _ = found.shallow_clone().f_zero_()?;
         Ok(())
     }
+}
+
+fn number<T: Float>(value: f64) -> T {
+    T::from(value).unwrap_or_else(T::nan)
 }
 
 #[cfg(test)]
@@ -157,15 +234,16 @@ mod tests {
             let tensor = channels_last(&wave(&shape, 0.7)).unwrap().set_requires_grad(true);
             let parameter =
                 Parameter { name: "w".to_owned(), tensor: tensor.shallow_clone(), trainable: true };
-            let mut adam = Adam::new([&parameter].into_iter(), 0.01).unwrap();
-            assert!(adam.step().unwrap_err().to_string().contains("gradient of w"));
+            let rule = Rule::Adam { learning_rate: 0.01, weight_decay: 0.0 };
+            let mut adam = Optimiser::new([&parameter].into_iter(), rule).unwrap();
+            assert!(adam.step(1.0).unwrap_err().to_string().contains("gradient of w"));
             adam.steps = 0;
             let (mut mean, mut square) = (tensor.zeros_like(), tensor.zeros_like());
             let mut expected = tensor.detach().copy();
             for step in 1..=3 {
                 let gradient = wave(&shape, 0.3 * f64::from(step));
                 (&tensor * &gradient).sum(Kind::Float).backward();
-                adam.step().unwrap();
+                adam.step(1.0).unwrap();
                 let _ = mean.lerp_(&gradient, 1.0 - BETA1);
                 square = square * BETA2 + gradient.square() * (1.0 - BETA2);
                 let [first, second] = [BETA1, BETA2].map(|beta| 1.0 - beta.powi(step));

@@ -25,6 +25,8 @@ pub enum Purpose {
     ModelNoise = 6,
     /// Which survivors are attacked again; `round` is the attack, `index` 0.
     Pick = 7,
+    /// How a batch of training images is mixed; `round` is the epoch, `index` the step.
+    Mixing = 8,
 }
 
 /// The stream for `purpose`, in `round`, for the thing number `index`.

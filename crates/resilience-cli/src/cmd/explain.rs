@@ -3,12 +3,15 @@
 use std::fmt::Write as _;
 
 use resilience::attack::{ATTACKS, AttackSpec};
-use resilience::recipe::RECIPES;
+use resilience::recipe::{Others, RECIPES, RecipeSpec};
+use resilience::settings::Setting;
 use resilience::zoo::ARCHITECTURES;
 use resilience_core::dataset::DATASETS;
 use resilience_core::manifest::Manifest;
+use resilience_core::method::{self, Method};
 use resilience_core::suggest::did_you_mean;
 use resilience_core::suite;
+use resilience_core::threat::Norm;
 
 use crate::args::Explain;
 use crate::error::CliError;
@@ -82,17 +85,17 @@ fn entries() -> Result<Vec<Entry>, CliError> {
         title: spec.title.to_owned(),
         source: spec.source.to_owned(),
         about: spec.about.to_owned(),
-        facts: if spec.adversarial {
-            "trains on attacked images"
-        } else {
-            "trains on clean images"
-        }
-        .to_owned(),
+        facts: recipe_facts(spec),
     });
     let mut entries: Vec<Entry> =
         architectures.chain(datasets).chain(attacks).chain(recipes).collect();
     for name in suite::names() {
         entries.push(suite_entry(name)?);
+    }
+    for name in method::known_names() {
+        if let Some(method) = method::known_method(name)? {
+            entries.push(method_entry(name, method));
+        }
     }
     for name in models::known() {
         if let Some(manifest) = models::manifest(name) {
@@ -104,9 +107,31 @@ fn entries() -> Result<Vec<Entry>, CliError> {
 
 /// Its norms, and its settings as a table.
 fn attack_facts(spec: &AttackSpec) -> String {
-    let norms: Vec<&str> = spec.norms.iter().map(|norm| norm.name()).collect();
-    let mut text = format!("norms: {}", norms.join(", "));
-    for setting in spec.settings {
+    format!("norms: {}{}", names(spec.norms), table(spec.settings))
+}
+
+/// What it trains on and learns from, and its settings as a table.
+fn recipe_facts(spec: &RecipeSpec) -> String {
+    let mut text = match spec.norms {
+        [] => "trains on clean images".to_owned(),
+        norms => format!("trains on attacked images; norms: {}", names(norms)),
+    };
+    text += match spec.others {
+        Others::None => "",
+        Others::Teacher => "; learns from a teacher (--with MODEL)",
+        Others::Sources => "; learns from examples of other models (--with MODEL, once or more)",
+    };
+    text + &table(spec.settings)
+}
+
+fn names(norms: &[Norm]) -> String {
+    norms.iter().map(|norm| norm.name()).collect::<Vec<_>>().join(", ")
+}
+
+/// A line for each setting.
+fn table(settings: &[Setting]) -> String {
+    let mut text = String::new();
+    for setting in settings {
         let default = setting.value.default();
         let default = default.as_str().map_or_else(|| default.to_string(), str::to_owned);
         let (set, about) = (format!("{}={default}", setting.name), setting.about);
@@ -130,6 +155,28 @@ fn suite_entry(id: &'static str) -> Result<Entry, CliError> {
     let source = format!("suites/{id}.toml; --suite takes a file of the same form");
     let title = "attacks in order".to_owned();
     Ok(Entry { kind: "suite", id, title, source, about: suite.about, facts })
+}
+
+fn method_entry(id: &'static str, method: Method) -> Entry {
+    let facts = format!(
+        "recipe {} for {}, {}, {} epochs in batches of {}; {}, learning rate {}, {}",
+        method.recipe,
+        method.architecture,
+        method.threat,
+        method.epochs,
+        method.batch,
+        method.optimiser.describe(),
+        method.optimiser.learning_rate(),
+        method.schedule.describe()
+    );
+    Entry {
+        kind: "method",
+        id,
+        title: method.title.unwrap_or_default(),
+        source: format!("{} (recipes/{id}.toml)", method.source.unwrap_or_default()),
+        about: format!("Published: {}.", method.published.unwrap_or_default()),
+        facts,
+    }
 }
 
 fn model_entry(id: &'static str, manifest: Manifest) -> Entry {

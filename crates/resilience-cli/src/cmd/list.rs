@@ -6,7 +6,7 @@ use resilience::attack::ATTACKS;
 use resilience::recipe::RECIPES;
 use resilience::zoo::ARCHITECTURES;
 use resilience_core::dataset::DATASETS;
-use resilience_core::suite;
+use resilience_core::{method, suite};
 
 use crate::args::{List, Registry};
 use crate::error::CliError;
@@ -21,6 +21,7 @@ pub fn run(arguments: &List, screen: &Screen) -> Result<(), CliError> {
         Registry::Attacks,
         Registry::Suites,
         Registry::Recipes,
+        Registry::Methods,
         Registry::Models,
     ];
     let wanted: Vec<Registry> = arguments.what.map_or(all.to_vec(), |one| vec![one]);
@@ -81,6 +82,13 @@ fn rows(registry: Registry) -> Result<Rows, CliError> {
         Registry::Recipes => {
             ("recipes", RECIPES.iter().map(|spec| (spec.id, spec.title.to_owned())).collect())
         }
+        Registry::Methods => (
+            "methods (a recipe with everything around it, as published)",
+            method::known_names()
+                .filter_map(|name| Some((name, method::known_method(name).transpose()?)))
+                .map(|(name, method)| Ok((name, method?.title.unwrap_or_default())))
+                .collect::<Result<_, CliError>>()?,
+        ),
         Registry::Models => (
             "known models (their weights are looked for, not downloaded)",
             models::known()

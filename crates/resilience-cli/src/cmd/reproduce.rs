@@ -2,12 +2,10 @@
 
 use std::path::Path;
 
-use resilience::augment::{Augmentation, Interpolation};
-use resilience::recipe;
-use resilience::recipe::RecipeSpec;
-use resilience::train::{Checkpoint, Inner, Plan};
+use resilience::train::Plan;
 use resilience_core::dataset::download::DownloadError;
 use resilience_core::dataset::{self, DatasetError, Images, Places, Source, Split};
+use resilience_core::method::Method;
 use resilience_core::plan::{Keep, Kind, Plan as Evaluation, Shard, Stage};
 use resilience_core::record::{LabelSource, Scope};
 use resilience_core::store::{RunStore, StoreError};
@@ -16,7 +14,7 @@ use resilience_core::threat::{Eps, Norm, Threat};
 use resilience_core::view::Precision;
 
 use super::train::{self as training, Job};
-use crate::args::{Normalisation, Reproduce};
+use crate::args::{Normalisation, Options, Reproduce};
 use crate::environment::Environment;
 use crate::error::CliError;
 use crate::models::{self, Loaded};
@@ -24,7 +22,8 @@ use crate::planning::{self, Ground};
 use crate::results;
 use crate::screen::Screen;
 
-const NO_NORMALISATION: ([f64; 3], [f64; 3]) = ([0.0; 3], [1.0; 3]);
+/// The method that is the paper's training.
+const METHOD: &str = "resilience-cnn-paper";
 
 /// Images of the accuracy-against-eps curve: the first of the split.
 const CURVE_IMAGES: usize = 1000;
@@ -63,9 +62,7 @@ pub fn run(
     let job = |name: &str, recipe: &str, file: &str| -> Result<Job, CliError> {
         Ok(Job {
             name: name.to_owned(),
-            architecture: "resilience-cnn",
-            normalisation: NO_NORMALISATION,
-            plan: plan(arguments, recipe::find(recipe)?, &arguments.out.join(file))?,
+            plan: plan(arguments, recipe, &arguments.out.join(file))?,
             images: &train,
             out: arguments.out.join(file),
         })
@@ -134,41 +131,16 @@ fn interrupted(
         store => store?,
     };
     let old = store.plan().clone();
-    let mut now = plan.clone();
-    for (now, old) in now.models.iter_mut().zip(&old.models) {
-        now.forward_seconds = old.forward_seconds;
-        now.backward_seconds = old.backward_seconds;
-        now.reference_forward_seconds = old.reference_forward_seconds;
-        now.reference_backward_seconds = old.reference_backward_seconds;
-        (now.view, now.chunk) = (old.view, old.chunk);
-    }
+    let now = plan.clone().measured_as(&old);
     Ok((!store.finished()? && now == old).then_some((old, store)))
 }
 
-/// The paper's training: eps 0.1, Adam 0.001, batches of 128, flips and rotation within 15 degrees.
-fn plan(
-    arguments: &Reproduce,
-    recipe: &'static RecipeSpec,
-    weights: &Path,
-) -> Result<Plan, CliError> {
-    Ok(Plan {
-        recipe,
-        threat: threat("0.1")?,
-        epochs: arguments.epochs,
-        batch: 128,
-        learning_rate: 0.001,
-        seed: arguments.seed,
-        augmentation: Augmentation {
-            flip: true,
-            rotation: 15.0,
-            interpolation: Interpolation::Nearest,
-        },
-        inner: Inner::F32,
-        checkpoint: Some(Checkpoint {
-            path: weights.with_extension("checkpoint"),
-            resume: arguments.resume,
-        }),
-    })
+/// The paper's training, with this recipe.
+fn plan(arguments: &Reproduce, recipe: &str, weights: &Path) -> Result<Plan, CliError> {
+    let options = Options { epochs: Some(arguments.epochs), ..Options::default() };
+    let method = Method { recipe: recipe.to_owned(), ..options.method(METHOD)? };
+    let plan = Plan::new(method, arguments.seed, Vec::new())?;
+    Ok(plan.with_checkpoint(weights.with_extension("checkpoint"), arguments.resume))
 }
 
 /// What FGSM claims: at the paper's eps in both conventions on all images, and over eps on the

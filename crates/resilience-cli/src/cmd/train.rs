@@ -1,22 +1,25 @@
 //! `resilience train`: trains a network and writes its weights, with all that is known of them.
 
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
-use resilience::augment::Augmentation;
 use resilience::model::Native;
-use resilience::train::{self, Checkpoint, Inner, Plan};
-use resilience::{recipe, zoo};
+use resilience::train::{self, Other, Plan};
+use resilience::zoo;
 use resilience_core::context::Context;
 use resilience_core::dataset::{self, Images, Places, Split};
 use resilience_core::format::{atomic, pth, safetensors, weights};
 use resilience_core::manifest::Manifest;
+use resilience_core::method::Inner;
 use resilience_core::record::TrainingRecord;
-use resilience_core::threat::Threat;
+use resilience_core::view::View;
+use resilience_core::vote::Vote;
 use serde::{Deserialize, Serialize};
 
-use crate::args::Train;
+use crate::args::{Normalisation, Train};
 use crate::environment::Environment;
 use crate::error::CliError;
+use crate::logs::Logs;
 use crate::models::{self, Loaded};
 use crate::screen::Screen;
 
@@ -24,10 +27,6 @@ use crate::screen::Screen;
 pub struct Job<'a> {
     /// What the model is called in tables.
     pub name: String,
-    /// Architecture id.
-    pub architecture: &'static str,
-    /// Mean and standard deviation inside the model.
-    pub normalisation: ([f64; 3], [f64; 3]),
     /// How to train.
     pub plan: Plan,
     /// The data.
@@ -55,38 +54,16 @@ pub fn run(
     screen: &mut Screen,
 ) -> Result<(), CliError> {
     check_out(&arguments.out)?;
-    let architecture = zoo::find(&arguments.arch)?;
-    let recipe = recipe::find(&arguments.recipe)?;
-    let threat = Threat::new(arguments.norm, arguments.eps)
-        .map_err(|error| CliError::Usage(error.to_string()))?;
-    let normalisation = arguments.normalisation.values()?;
-    let source = dataset::find(arguments.data.data.as_deref(), &Places::of_user(), screen)?;
+    let method = arguments.options.method(&arguments.recipe)?;
+    let architecture = zoo::find(&method.architecture)?;
+    let data = arguments.data.data.as_deref();
+    let others = arguments.with.iter().map(|model| other(model, data)).collect::<Result<_, _>>()?;
+    let name = format!("{} ({})", architecture.title, method.recipe);
+    let plan = Plan::new(method, arguments.seed, others)?
+        .with_checkpoint(arguments.out.with_extension("checkpoint"), arguments.resume);
+    let source = dataset::find(data, &Places::of_user(), screen)?;
     let images = source.load(Split::Train, arguments.n.map(|n| n as usize), screen)?;
-    let job = Job {
-        name: format!("{} ({})", architecture.title, recipe.id),
-        architecture: architecture.id,
-        normalisation,
-        plan: Plan {
-            recipe,
-            threat,
-            epochs: arguments.epochs,
-            batch: arguments.batch as usize,
-            learning_rate: arguments.learning_rate,
-            seed: arguments.seed,
-            augmentation: Augmentation {
-                flip: !arguments.no_flip,
-                rotation: arguments.rotation,
-                interpolation: arguments.interpolation.into(),
-            },
-            inner: arguments.inner.into(),
-            checkpoint: Some(Checkpoint {
-                path: arguments.out.with_extension("checkpoint"),
-                resume: arguments.resume,
-            }),
-        },
-        images: &images,
-        out: arguments.out.clone(),
-    };
+    let job = Job { name, plan, images: &images, out: arguments.out.clone() };
     train(job, environment, screen)?;
     let manifest = arguments.out.with_extension("toml");
     screen.print(&format!(
@@ -97,34 +74,77 @@ pub fn run(
     Ok(())
 }
 
+/// A model that a recipe learns from, in the form that is fastest here.
+pub fn other(model: &str, data: Option<&str>) -> Result<Other, CliError> {
+    let manifest = models::resolve(model, None, &Normalisation { mean: None, std: None })?;
+    let loaded = models::load(model, manifest, data)?;
+    if loaded.describe.vote() == Some(Vote::Majority) {
+        return Err(CliError::Usage(format!(
+            "{model} answers by a majority vote, of which a network learns nothing: let it vote by \
+             probabilities"
+        )));
+    }
+    Ok(Other {
+        name: loaded.describe.name().to_owned(),
+        sha256: loaded.describe.weights_sha256(),
+        model: match loaded.model.reference.form(View::Compiled)? {
+            Some(form) => Rc::from(form),
+            None => Rc::from(loaded.model.reference),
+        },
+    })
+}
+
 /// Trains, writes the files and gives the model back as it would be loaded from them.
 pub fn train(job: Job, environment: &Environment, screen: &mut Screen) -> Result<Loaded, CliError> {
-    let record = job.images.record();
+    let (record, method) = (job.images.record(), &job.plan.method);
+    let held_out = job.plan.held_out(job.images.len());
     screen.note(&format!(
-        "training {} with {} on {} images of {} ({} epochs, seed {})",
-        job.name, job.plan.recipe.id, record.n, record.name, job.plan.epochs, job.plan.seed
+        "training {} with {} on {} images of {}{} ({} epochs, seed {})",
+        job.name,
+        method.recipe,
+        job.images.len() - held_out,
+        record.name,
+        if held_out > 0 { format!(", the last {held_out} held out") } else { String::new() },
+        method.epochs,
+        job.plan.seed
     ));
     make_folder(&job.out)?;
-    let (mean, std) = job.normalisation;
-    let native = Native::initial(job.architecture, job.plan.seed, mean, std)?;
-    let native = match job.plan.inner {
+    models::check_fit(&method.architecture, None, job.images)?;
+    let native = Native::initial(&method.architecture, job.plan.seed, method.mean, method.std)?;
+    let native = match method.inner {
         Inner::F32 => native,
         Inner::Bf16 => native.with_inner_bf16(),
     };
-    models::check_fit(job.architecture, None, job.images)?;
+    let mut logs = Logs::new(&job.name, &job.plan, &job.out, environment);
     let mut context = Context { observer: screen, clock: environment };
-    let epochs = train::train(&mut context, &native, job.images, &job.plan)?;
+    let trained = train::train(&mut context, &native, job.images, &job.plan, &mut |epochs| {
+        logs.write(epochs)
+    })?;
 
-    let state = native.network().state_dict()?;
+    let state = trained.weights;
     safetensors::write(&job.out.with_extension("safetensors"), &state)?;
     pth::write(&job.out, &state)?;
+    let last = job.out.with_extension("last.safetensors");
+    if trained.chosen < trained.epochs.len() as u32 {
+        safetensors::write(&last, &trained.last)?;
+        screen.note(&format!(
+            "the weights of epoch {} are kept: the best on held-out images; those of the last are in {}",
+            trained.chosen,
+            last.display()
+        ));
+    } else {
+        // What an earlier training left there is not of this one.
+        remove(&last)?;
+    }
     let sha256 = weights::sha256_file(&job.out)?;
     let training = TrainingRecord {
-        recipe: job.plan.recipe.id.to_owned(),
+        recipe: method.recipe.clone(),
         seed: job.plan.seed,
         dataset: record,
         settings: job.plan.settings(),
-        epochs,
+        kept: Some(trained.chosen),
+        machine: Some(environment.machine()),
+        epochs: trained.epochs,
     };
     let beside = job.out.with_extension("training.json");
     let file = TrainingFile { version: VERSION, weights_sha256: sha256.clone(), training };
@@ -134,13 +154,13 @@ pub fn train(job: Job, environment: &Environment, screen: &mut Screen) -> Result
         name: job.name,
         file: job.out.file_name().map_or_else(|| job.out.clone(), PathBuf::from),
         sha256: Some(sha256.clone()),
-        architecture: job.architecture.to_owned(),
-        mean,
-        std,
+        architecture: method.architecture.clone(),
+        mean: method.mean,
+        std: method.std,
         source: format!(
             "trained by resilience {} with recipe {}, seed {}",
             env!("CARGO_PKG_VERSION"),
-            job.plan.recipe.id,
+            method.recipe,
             job.plan.seed
         ),
         license: None,
@@ -154,6 +174,16 @@ pub fn train(job: Job, environment: &Environment, screen: &mut Screen) -> Result
     models::assemble(&path.to_string_lossy(), manifest, &state, sha256, Some(file.training))
 }
 
+/// Removes a file, where it is there.
+fn remove(path: &Path) -> Result<(), CliError> {
+    match std::fs::remove_file(path) {
+        Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+            Err(CliError::Io { doing: "remove", path: path.to_owned(), source })
+        }
+        _ => Ok(()),
+    }
+}
+
 /// The training record that lies beside weights with this checksum, if there is one.
 pub fn training_beside(weights: &Path, sha256: &str) -> Result<Option<TrainingRecord>, CliError> {
     let path = weights.with_extension("training.json");
@@ -163,11 +193,14 @@ pub fn training_beside(weights: &Path, sha256: &str) -> Result<Option<TrainingRe
         Err(source) => return Err(CliError::Io { doing: "read", path, source }),
     };
     let damaged = |reason: String| CliError::TrainingFile { path: path.clone(), reason };
-    let file: TrainingFile =
+    // The version first: another one has other fields.
+    let json: serde_json::Value =
         serde_json::from_slice(&text).map_err(|error| damaged(error.to_string()))?;
-    if file.version != VERSION {
-        return Err(damaged(format!("it is of version {}, not {VERSION}", file.version)));
+    if json["version"] != VERSION {
+        return Err(damaged(format!("it is of version {}, not {VERSION}", json["version"])));
     }
+    let file: TrainingFile =
+        serde_json::from_value(json).map_err(|error| damaged(error.to_string()))?;
     // A record of other weights says nothing of these.
     Ok((file.weights_sha256 == sha256).then_some(file.training))
 }

@@ -2,14 +2,13 @@
 
 mod pass;
 
-use resilience::augment::{Augmentation, Interpolation};
 use resilience::evaluate;
 use resilience::model::Native;
-use resilience::recipe;
-use resilience::train::{self, Inner, Plan as Training};
+use resilience::train::{self, Plan as Training};
 use resilience_core::context::{Clock, Context};
 use resilience_core::dataset::{self, Places, Split};
 use resilience_core::event::Silent;
+use resilience_core::method::Method;
 use resilience_core::plan::{Keep, Kind, Plan, Shard, Stage};
 use resilience_core::record::{LabelSource, Scope};
 use resilience_core::store::RunStore;
@@ -18,7 +17,7 @@ use resilience_core::view::Precision;
 use resilience_core::{suite, summary};
 use serde_json::json;
 
-use crate::args::{Normalisation, Workload};
+use crate::args::{Normalisation, Options, Workload};
 use crate::environment::Environment;
 use crate::error::CliError;
 use crate::models;
@@ -79,27 +78,16 @@ fn train(
     environment: &Environment,
 ) -> Result<serde_json::Value, CliError> {
     let source = dataset::find(data, &Places::of_user(), &mut Silent)?;
-    let plan = Training {
-        recipe: recipe::find(recipe)?,
-        threat: threat()?,
-        epochs: 2,
-        batch: 128,
-        learning_rate: 0.001,
-        seed: 0,
-        augmentation: Augmentation {
-            flip: true,
-            rotation: 15.0,
-            interpolation: Interpolation::Nearest,
-        },
-        inner: Inner::F32,
-        checkpoint: None,
-    };
+    let options = Options { epochs: Some(2), ..Options::default() };
+    let method = Method { recipe: recipe.to_owned(), ..options.method("resilience-cnn-paper")? };
+    let batch = method.batch as usize;
+    let plan = Training::new(method, 0, Vec::new())?;
     // Read whole and cut, so that the memory of the whole set is held, as on the other side.
-    let images = source.load(Split::Train, Some(steps as usize * plan.batch), &mut Silent)?;
+    let images = source.load(Split::Train, Some(steps as usize * batch), &mut Silent)?;
     let native = Native::initial("resilience-cnn", 0, [0.0; 3], [1.0; 3])?;
     let mut context = Context { observer: &mut Silent, clock: environment };
-    let epochs = train::train(&mut context, &native, &images, &plan)?;
-    let rate = epochs.last().map(|epoch| epoch.images_per_second);
+    let trained = train::train(&mut context, &native, &images, &plan, &mut |_| Ok(()))?;
+    let rate = trained.epochs.last().map(|epoch| epoch.images_per_second);
     Ok(json!({ "images_per_second": rate, "peak_mib": peak_mib() }))
 }
 

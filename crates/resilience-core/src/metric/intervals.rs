@@ -37,7 +37,7 @@ pub fn clopper_pearson(k: u64, n: u64) -> [f64; 2] {
 
 /// The x at which the regularised incomplete beta function `I_x(a, b)` reaches `level`. It grows
 /// with x, so that halving finds it to the last bit, at a cost that no count of ours can notice.
-fn beta_quantile(a: f64, b: f64, level: f64) -> f64 {
+pub(super) fn beta_quantile(a: f64, b: f64, level: f64) -> f64 {
     let (mut below, mut above) = (0.0_f64, 1.0_f64);
     loop {
         let middle = below.midpoint(above);

@@ -13,6 +13,7 @@ fn numbered(n: u64, rows: &[(u32, [f64; 3])]) -> Vec<EpochRecord> {
         scalars: Vec::new(),
         learning_rate: 0.1,
         validation: Some(ValidationRecord { n, clean, fgsm, pgd }),
+        passes: 2.0,
         seconds: 1.0,
         images_per_second: 1.0,
     };

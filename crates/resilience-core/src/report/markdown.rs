@@ -112,7 +112,7 @@ fn figure(rate: f64, ci95: [f64; 2]) -> String {
 }
 
 /// Text that Markdown takes literally.
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

@@ -6,30 +6,43 @@ use super::part::PARTS;
 use super::view::View;
 use super::{ReportError, Run, words};
 
+const STYLE: &str = include_str!("../../templates/report/style.css");
+
+/// A page before it is written.
 #[derive(Template)]
 #[template(path = "report/page.html")]
-struct PageTemplate {
-    title: String,
-    subtitle: String,
-    notices: Vec<String>,
-    style: &'static str,
-    parts: Vec<String>,
-    tool: String,
+pub(super) struct Page {
+    /// Its title and heading.
+    pub title: String,
+    /// What stands below the heading.
+    pub subtitle: String,
+    /// What must be read before any figure.
+    pub notices: Vec<String>,
+    /// Its parts as HTML, in order.
+    pub parts: Vec<String>,
+    /// The programs that made what it shows.
+    pub tool: String,
+}
+
+impl Page {
+    /// The page as HTML.
+    pub fn render(&self) -> Result<String, ReportError> {
+        Ok(Template::render(self)? + "\n")
+    }
 }
 
 /// The page of one or several runs: one HTML file that loads nothing.
 pub fn html(runs: &[Run]) -> Result<String, ReportError> {
     let view = View::new(runs)?;
     let parts = PARTS.iter().map(|part| part(&view)).collect::<Result<_, _>>()?;
-    let template = PageTemplate {
+    let page = Page {
         title: view.title(),
         subtitle: subtitle(&view),
         notices: view.notices(),
-        style: include_str!("../../templates/report/style.css"),
         parts,
         tool: tools(&view),
     };
-    Ok(template.render()? + "\n")
+    page.render()
 }
 
 /// The programs that made the runs, each once.

@@ -144,7 +144,7 @@ fn table(view: &View<'_>, width: Option<u16>) -> String {
     fitted(table, width)
 }
 
-fn framed(width: Option<u16>) -> Table {
+pub(super) fn framed(width: Option<u16>) -> Table {
     let mut table = Table::new();
     if let Some(width) = width {
         table.load_style(presets::UTF8_FULL);
@@ -182,19 +182,19 @@ fn figure(rate: f64, [low, high]: [f64; 2]) -> String {
 }
 
 /// A name without what would steer a terminal.
-fn printable(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
 /// A notice that cannot be missed.
-fn banner(notice: &str, width: Option<u16>) -> String {
+pub(super) fn banner(notice: &str, width: Option<u16>) -> String {
     let ruler = "!".repeat(width.map_or(78, usize::from).clamp(10, 78));
     let text = fill(&format!("NOTICE: {}", printable(notice)), Some(width.unwrap_or(78).min(78)));
     format!("{ruler}\n{text}\n{ruler}\n\n")
 }
 
 /// Breaks lines at spaces where there is a width.
-fn fill(text: &str, width: Option<u16>) -> String {
+pub(super) fn fill(text: &str, width: Option<u16>) -> String {
     let Some(width) = width.map(usize::from) else { return text.to_owned() };
     let mut filled = String::new();
     let mut column = 0;

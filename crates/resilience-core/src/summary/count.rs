@@ -9,6 +9,7 @@ mod tests;
 
 use self::evaluations::Evaluated;
 use self::found::Found;
+pub use self::pairs::Judged;
 use super::{Correct, DatasetSummary, ModelSummary, SCHEMA, Summary, SummaryError, ThreatSummary};
 use crate::metric;
 use crate::plan::{Plan, Shard};
@@ -19,6 +20,11 @@ use crate::store::RunStore;
 ///
 /// Fails where the store cannot be read, holds no model yet, or lacks outcomes.
 pub fn from_store(store: &RunStore) -> Result<Summary, SummaryError> {
+    judged(store).map(|(summary, _)| summary)
+}
+
+/// The same, with the verdict on every image, by model in the order of the summary.
+pub fn judged(store: &RunStore) -> Result<(Summary, Vec<Judged>), SummaryError> {
     let mut run = store.provenance()?;
     let plan = store.plan();
     run.notices.extend(shard_notice(plan));
@@ -27,7 +33,7 @@ pub fn from_store(store: &RunStore) -> Result<Summary, SummaryError> {
     for (id, record) in store.models()? {
         let found = Found::read(store, plan, id, record)?;
         let evaluated = evaluations::count(store, plan, &found)?;
-        judged.push(pairs::Judged::of(&found, &evaluated));
+        judged.push(Judged::of(&found, &evaluated));
         models.push(model(plan, found, evaluated));
     }
     if models.is_empty() {
@@ -35,7 +41,8 @@ pub fn from_store(store: &RunStore) -> Result<Summary, SummaryError> {
     }
     let finished = store.finished()?;
     let pairs = pairs::count(&judged);
-    Ok(Summary { schema: SCHEMA, tool: run.tool.clone(), run, finished, models, pairs })
+    let tool = run.tool.clone();
+    Ok((Summary { schema: SCHEMA, tool, run, finished, models, pairs }, judged))
 }
 
 /// A part of a run must not be taken for all of it.

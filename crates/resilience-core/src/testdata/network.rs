@@ -76,6 +76,7 @@ pub fn training() -> TrainingRecord {
                 fgsm: 0.66 - 0.4 / t,
                 pgd: 0.61 - 0.4 / t,
             }),
+            passes: 4.0,
             seconds: 31.0,
             images_per_second: 1612.0,
         }
@@ -87,6 +88,8 @@ pub fn training() -> TrainingRecord {
         settings: [("optimiser", "adam"), ("learning rate", "0.001"), ("batch", "128")]
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .to_vec(),
+        kept: Some(1),
+        machine: None,
         epochs: epochs.collect(),
     }
 }

@@ -30,6 +30,7 @@ fn epoch(epoch: u32) -> EpochRecord {
         scalars: vec![("clean_loss".to_owned(), 1.0 / t)],
         learning_rate: 0.1,
         validation: Some(ValidationRecord { n: 1000, clean: 0.5, fgsm: 0.3, pgd: 0.25 }),
+        passes: 0.0,
         seconds: 10.0,
         images_per_second: 5000.0,
     }

@@ -32,13 +32,13 @@
 use resilience_core::threat::{Norm, Threat};
 use tch::{Kind, Tensor};
 
-use super::settings::{EOT, RESTARTS, Range, Setting, Settings};
 use super::{Attack, AttackSpec, Candidates, Request, Rows, Search, State};
 use crate::error::EngineError;
 use crate::geometry::{self, Momentum};
 use crate::loss::Objective;
 use crate::model::{Oracle, Passes};
 use crate::rows::choose;
+use crate::settings::{EOT, RESTARTS, Range, Setting, Settings};
 
 const SOURCE: &str = "Croce and Hein 2020, Reliable Evaluation of Adversarial Robustness with an \
                       Ensemble of Diverse Parameter-free Attacks; fra31/auto-attack";

@@ -30,13 +30,13 @@
 use resilience_core::threat::{Norm, Threat};
 use tch::Tensor;
 
-use super::settings::{RESTARTS, Range, Setting};
 use super::{Attack, AttackSpec, Candidates, Request, Rows, Search, State};
 use crate::error::EngineError;
 use crate::geometry::{self, Approach};
 use crate::loss::logit_of;
 use crate::model::{Oracle, Passes};
 use crate::rows::choose;
+use crate::settings::{RESTARTS, Range, Setting};
 
 const SOURCE: &str = "Croce and Hein 2020, Minimally Distorted Adversarial Examples with a Fast \
                       Adaptive Boundary Attack; fra31/auto-attack";

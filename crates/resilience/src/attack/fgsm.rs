@@ -13,12 +13,12 @@
 use resilience_core::threat::{Norm, Threat};
 use tch::Tensor;
 
-use super::settings::EOT;
 use super::{Attack, AttackSpec, Candidates, Rows, Search, State};
 use crate::error::EngineError;
 use crate::geometry;
 use crate::loss;
 use crate::model::{Oracle, Passes};
+use crate::settings::EOT;
 
 /// The registry's entry.
 pub static SPEC: AttackSpec = AttackSpec {

@@ -8,7 +8,6 @@ pub mod fab;
 pub mod fgsm;
 pub mod noise;
 pub mod pgd;
-pub mod settings;
 pub mod square;
 
 use resilience_core::threat::{Norm, Threat};
@@ -17,7 +16,7 @@ use tch::Tensor;
 use crate::error::EngineError;
 use crate::model::{Oracle, Passes};
 use crate::rng::Key;
-use settings::{Setting, Settings};
+use crate::settings::{Setting, Settings};
 
 /// The attacks that arguments and suites can name. One line each.
 pub static ATTACKS: &[&AttackSpec] = &[

@@ -10,12 +10,12 @@
 use resilience_core::threat::{Norm, Threat};
 use tch::Tensor;
 
-use super::settings::{Range, Setting};
 use super::{Attack, AttackSpec, Candidates, Rows, Search, State};
 use crate::error::EngineError;
 use crate::geometry;
 use crate::model::{Oracle, Passes};
 use crate::rng::{self, Purpose};
+use crate::settings::{Range, Setting};
 
 const DRAWS: Setting = Setting {
     name: "restarts",

@@ -25,12 +25,12 @@
 use resilience_core::threat::{Norm, Threat};
 use tch::{Kind, Tensor};
 
-use super::settings::{EOT, RESTARTS, Range, Setting};
 use super::{Attack, AttackSpec, Candidates, Request, Rows, Search, State, noise};
 use crate::error::EngineError;
 use crate::geometry;
 use crate::loss::Objective;
 use crate::model::{Oracle, Passes};
+use crate::settings::{EOT, RESTARTS, Range, Setting};
 
 /// The registry's entry.
 pub static SPEC: AttackSpec = AttackSpec {

@@ -26,7 +26,6 @@
 use resilience_core::threat::{Norm, Threat};
 use tch::{Kind, Tensor};
 
-use super::settings::{RESTARTS, Range, Setting};
 use super::{Attack, AttackSpec, Candidates, Rows, Search, State};
 use crate::error::EngineError;
 use crate::geometry;
@@ -34,6 +33,7 @@ use crate::loss;
 use crate::model::{Oracle, Passes};
 use crate::rng::{Key, Purpose};
 use crate::rows::{choose, copied, lay_over};
+use crate::settings::{RESTARTS, Range, Setting};
 
 mod bump;
 mod window;

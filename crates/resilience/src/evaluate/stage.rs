@@ -18,13 +18,13 @@ use super::ledger::{Ledger, Progress};
 use super::pool::Pool;
 use super::verdict::Judge;
 use super::{GALLERY, Job};
-use crate::attack::settings::Settings;
 use crate::attack::{self, Attack, AttackSpec, Planned, Request, Rows};
 use crate::batch::Batch;
 use crate::error::EngineError;
 use crate::loss;
 use crate::model::{Differentiable, Oracle, Passes};
 use crate::rng::Key;
+use crate::settings::Settings;
 use crate::threads::Threads;
 
 /// Longest time that a group of images may be predicted to take for one round, in seconds: what a
@@ -46,7 +46,7 @@ pub fn settings(spec: &'static AttackSpec, stage: &Stage) -> Result<Settings, En
             (name.clone(), text)
         })
         .collect();
-    Settings::resolve(spec.id, spec.settings, &given)
+    Settings::resolve(&format!("attack {}", spec.id), spec.settings, &given)
 }
 
 /// The attack of a stage for a model of so many classes.

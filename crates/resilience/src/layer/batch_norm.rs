@@ -30,12 +30,14 @@ impl BatchNorm {
 
     /// The channels of images `[n,c,h,w]`, normalised.
     pub fn forward(&self, input: &Tensor, mode: Mode) -> Result<Tensor, EngineError> {
+        // Without running statistics libtorch has nothing to update.
+        let running = |statistics| (mode != Mode::Still).then_some(statistics);
         Ok(input.f_batch_norm(
             Some(&self.weight),
             Some(&self.bias),
-            Some(&self.running_mean),
-            Some(&self.running_var),
-            mode == Mode::Train,
+            running(&self.running_mean),
+            running(&self.running_var),
+            mode != Mode::Eval,
             MOMENTUM,
             EPSILON,
             true,

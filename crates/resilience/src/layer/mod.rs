@@ -32,6 +32,8 @@ use crate::kernel::Program;
 pub enum Mode {
     /// Statistics of the batch; the running ones are updated.
     Train,
+    /// Statistics of the batch; the running ones stay as they are.
+    Still,
     /// The stored running statistics.
     Eval,
 }

@@ -1,8 +1,11 @@
 //! A network as a training step sees it.
 
+use std::cell::{Cell, OnceCell};
+
+use resilience_core::view::View;
 use tch::Tensor;
 
-use super::Native;
+use super::{Differentiable, Graph, Native, Pass};
 use crate::error::EngineError;
 use crate::layer::Mode;
 
@@ -16,6 +19,8 @@ use kernels::Kernels;
 /// all it needs (f32, no batch norm, a processor for them), and in libtorch else.
 pub struct Learner<'a> {
     model: &'a Native,
+    /// Forward and backward passes so far, in images.
+    passes: Cell<u64>,
     #[cfg(target_arch = "x86_64")]
     kernels: Option<Kernels>,
 }
@@ -32,6 +37,10 @@ pub enum Towards {
 /// A training step, within which gradients add up.
 pub struct Lesson<'a> {
     learner: &'a Learner<'a>,
+    /// How batch norm computes in passes towards the weights.
+    mode: Mode,
+    /// The network in the form that attacks search in, made when it is first asked for.
+    form: OnceCell<Option<Box<dyn Differentiable>>>,
 }
 
 /// One forward pass of a training step, of which a gradient is taken once.
@@ -50,6 +59,7 @@ impl<'a> Learner<'a> {
     pub fn new(model: &'a Native) -> Result<Self, EngineError> {
         Ok(Self {
             model,
+            passes: Cell::new(0),
             #[cfg(target_arch = "x86_64")]
             kernels: Kernels::new(model)?,
         })
@@ -60,6 +70,7 @@ impl<'a> Learner<'a> {
     pub const fn plain(model: &'a Native) -> Self {
         Self {
             model,
+            passes: Cell::new(0),
             #[cfg(target_arch = "x86_64")]
             kernels: None,
         }
@@ -68,11 +79,19 @@ impl<'a> Learner<'a> {
     /// What it computes in, for a record.
     #[must_use]
     pub const fn computes_in(&self) -> &'static str {
+        if self.has_kernels() { "own kernels" } else { "libtorch" }
+    }
+
+    const fn has_kernels(&self) -> bool {
         #[cfg(target_arch = "x86_64")]
-        if self.kernels.is_some() {
-            return "own kernels";
-        }
-        "libtorch"
+        return self.kernels.is_some();
+        #[cfg(not(target_arch = "x86_64"))]
+        return false;
+    }
+
+    /// Takes the number of forward and backward passes since it was last taken, in images.
+    pub const fn take_passes(&self) -> u64 {
+        self.passes.replace(0)
     }
 
     /// Takes gradients with the weights as they are now: what `work` takes by [`Lesson::backward`]
@@ -81,11 +100,27 @@ impl<'a> Learner<'a> {
         &mut self,
         work: impl FnOnce(&Lesson) -> Result<T, EngineError>,
     ) -> Result<T, EngineError> {
+        self.within(Mode::Train, work)
+    }
+
+    /// The same, and the running statistics of batch norm stay as they are.
+    pub fn rehearse<T>(
+        &mut self,
+        work: impl FnOnce(&Lesson) -> Result<T, EngineError>,
+    ) -> Result<T, EngineError> {
+        self.within(Mode::Still, work)
+    }
+
+    fn within<T>(
+        &mut self,
+        mode: Mode,
+        work: impl FnOnce(&Lesson) -> Result<T, EngineError>,
+    ) -> Result<T, EngineError> {
         #[cfg(target_arch = "x86_64")]
         if let Some(kernels) = &mut self.kernels {
             kernels.renew(self.model)?;
         }
-        let result = work(&Lesson { learner: self });
+        let result = work(&Lesson { learner: self, mode, form: OnceCell::new() });
         #[cfg(target_arch = "x86_64")]
         if let Some(kernels) = &mut self.kernels {
             if result.is_err() {
@@ -101,6 +136,7 @@ impl Lesson<'_> {
     /// One forward pass over images `[n,c,h,w]` in [0, 1].
     pub fn pass(&self, images: &Tensor, towards: Towards) -> Result<Lap, EngineError> {
         let wanted = towards == Towards::ImagesToo;
+        self.count(images, 1);
         let images = images.f_detach()?.f_set_requires_grad(wanted)?;
         let Learner { model, .. } = self.learner;
         #[cfg(target_arch = "x86_64")]
@@ -109,20 +145,29 @@ impl Lesson<'_> {
             return Ok(Lap { logits, images: wanted.then_some(images), kernels: Some(lap) });
         }
         Ok(Lap {
-            logits: model.forward(&images, Mode::Train)?,
+            logits: model.forward(&images, self.mode)?,
             images: wanted.then_some(images),
             #[cfg(target_arch = "x86_64")]
             kernels: None,
         })
     }
 
-    /// Takes up the gradient of a scalar `loss` of a pass's logits with respect to the weights.
-    pub fn backward(&self, lap: Lap, loss: &Tensor) -> Result<(), EngineError> {
-        self.go_back(lap, loss).map(|_| ())
+    /// Takes up the gradient of a scalar `loss` of the logits of some passes with respect to the
+    /// weights.
+    pub fn backward<const N: usize>(
+        &self,
+        laps: [Lap; N],
+        loss: &Tensor,
+    ) -> Result<(), EngineError> {
+        loss.f_backward()?;
+        for lap in laps {
+            self.go_back(lap)?;
+        }
+        Ok(())
     }
 
-    /// The same, and gives the gradient with respect to the images, like them, of a pass that was
-    /// made for it.
+    /// The same of one pass, and gives the gradient with respect to the images, like them, of a pass
+    /// that was made for it.
     pub fn backward_to_images(&self, lap: Lap, loss: &Tensor) -> Result<Tensor, EngineError> {
         let unfit = || EngineError::Input {
             what: "pass",
@@ -132,17 +177,86 @@ impl Lesson<'_> {
         if lap.images.is_none() {
             return Err(unfit());
         }
-        self.go_back(lap, loss)?.ok_or_else(unfit)
+        loss.f_backward()?;
+        self.go_back(lap)?.ok_or_else(unfit)
     }
 
-    fn go_back(&self, lap: Lap, loss: &Tensor) -> Result<Option<Tensor>, EngineError> {
-        loss.f_backward()?;
+    fn go_back(&self, lap: Lap) -> Result<Option<Tensor>, EngineError> {
+        self.count(&lap.logits, 1);
         #[cfg(target_arch = "x86_64")]
         if let (Some(inner), Some(kernels)) = (lap.kernels, &self.learner.kernels) {
             return kernels.backward(inner, &lap.logits.f_grad()?, lap.images.as_ref());
         }
         Ok(lap.images.map(|images| images.f_grad()).transpose()?)
     }
+
+    /// Logits `[n,k]` of images `[n,c,h,w]`, of which no gradient is wanted.
+    pub fn logits(&self, images: &Tensor, norm: BatchNorm) -> Result<Tensor, EngineError> {
+        self.count(images, 1);
+        if let Some(form) = self.searched(norm)? {
+            return form.logits(images);
+        }
+        let _guard = tch::no_grad_guard();
+        self.learner.model.forward(images, self.attacked_in(norm))
+    }
+
+    /// The gradient of the sum of what `objective` `[n]` makes of the logits with respect to the
+    /// images `[n,c,h,w]`, like them; that of the weights is not taken up.
+    pub fn slope(
+        &self,
+        images: &Tensor,
+        norm: BatchNorm,
+        objective: &dyn Fn(&Tensor) -> Result<Tensor, EngineError>,
+    ) -> Result<Tensor, EngineError> {
+        self.count(images, 2);
+        let pass = if let Some(form) = self.searched(norm)? {
+            form.pass(images)?
+        } else {
+            let images = images.f_detach()?.f_set_requires_grad(true)?;
+            let logits = self.learner.model.forward(&images, self.attacked_in(norm))?;
+            Pass::new(images, logits)
+        };
+        pass.gradient(&objective(&pass.logits)?, Graph::Free)
+    }
+
+    /// Counts so many passes of all these images.
+    fn count(&self, images: &Tensor, times: u64) {
+        let passes = &self.learner.passes;
+        passes.set(passes.get() + times * images.size().first().map_or(0, |&n| n as u64));
+    }
+
+    /// The network as it is now in the form that attacks search in, where that computes the same: with
+    /// its stored statistics, or without batch norm.
+    fn searched(&self, norm: BatchNorm) -> Result<Option<&dyn Differentiable>, EngineError> {
+        let same = norm == BatchNorm::Stored || self.learner.has_kernels();
+        if !same {
+            return Ok(None);
+        }
+        if self.form.get().is_none() {
+            let model = self.learner.model;
+            let own = model.network().computes_in(tch::Kind::Float);
+            let form = if own { model.form(View::Compiled)? } else { None };
+            let _ = self.form.set(form);
+        }
+        Ok(self.form.get().and_then(Option::as_deref))
+    }
+
+    const fn attacked_in(&self, norm: BatchNorm) -> Mode {
+        match norm {
+            BatchNorm::Batch => self.mode,
+            BatchNorm::Stored => Mode::Eval,
+        }
+    }
+}
+
+/// What batch norm computes with while images are attacked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BatchNorm {
+    /// The statistics of the attacked batch, which the running ones learn from: the network is in
+    /// its training mode.
+    Batch,
+    /// The running statistics: the network is in its evaluation mode.
+    Stored,
 }
 
 #[cfg(test)]
@@ -168,7 +282,7 @@ mod tests {
             let gradient = lesson.backward_to_images(pass, &loss)?;
             let pass = lesson.pass(&(&batch.images * 0.5), Towards::Weights)?;
             let loss = loss::cross_entropy(&pass.logits, &batch.labels)? * 3.0;
-            lesson.backward(pass, &loss)?;
+            lesson.backward([pass], &loss)?;
             Ok(gradient)
         });
         let mut gradients = vec![towards_images.unwrap()];
@@ -227,7 +341,7 @@ mod tests {
             let result = learner.learn(|lesson| {
                 let pass = lesson.pass(&batch.images, Towards::Weights)?;
                 let loss = loss::cross_entropy(&pass.logits, &batch.labels)?;
-                lesson.backward(pass, &loss)?;
+                lesson.backward([pass], &loss)?;
                 let pass = lesson.pass(&batch.images, Towards::Weights)?;
                 let loss = loss::cross_entropy(&pass.logits, &batch.labels)?;
                 lesson.backward_to_images(pass, &loss)
@@ -241,5 +355,57 @@ mod tests {
             let plain = gradients(&mut Learner::plain(&model), &batch);
             assert!(found == expected || found == plain);
         }
+    }
+
+    /// Would catch an attack, or a pass whose gradient is only for moving weights, that leaves its mark on
+    /// the running statistics of batch norm, one that should and does not, and an attack in evaluation
+    /// mode that sees the batch.
+    #[test]
+    fn running_statistics_learn_where_they_should() {
+        let model = model("resnet20", Kind::Float);
+        let batch = Batch::random(8, [3, 32, 32], 10).unwrap();
+        let running = || -> Vec<Tensor> {
+            let state = model.network().parameters().filter(|p| p.name.contains("running"));
+            state.map(|p| p.tensor.copy()).collect()
+        };
+        let objective = |logits: &Tensor| loss::cross_entropies(logits, &batch.labels);
+        let slope = |lesson: &Lesson, norm| {
+            lesson.slope(&batch.images, norm, &objective).map(|gradient| gradient.copy())
+        };
+        let weights = |lesson: &Lesson| {
+            let pass = lesson.pass(&batch.images, Towards::Weights)?;
+            let loss = loss::cross_entropy(&pass.logits, &batch.labels)?;
+            lesson.backward([pass], &loss)
+        };
+        let mut learner = Learner::new(&model).unwrap();
+        let changed = |learner: &mut Learner, what: &dyn Fn(&mut Learner)| {
+            let before = running();
+            what(learner);
+            running() != before
+        };
+        assert!(changed(&mut learner, &|l| l.learn(weights).unwrap()));
+        assert!(!changed(&mut learner, &|l| l.rehearse(weights).unwrap()));
+        for (norm, expected) in [(BatchNorm::Batch, true), (BatchNorm::Stored, false)] {
+            let attack = |l: &mut Learner| drop(l.learn(|lesson| slope(lesson, norm)).unwrap());
+            assert_eq!(changed(&mut learner, &attack), expected, "{norm:?}");
+            let attack = |l: &mut Learner| drop(l.rehearse(|lesson| slope(lesson, norm)).unwrap());
+            assert!(!changed(&mut learner, &attack), "{norm:?}");
+            let logits = |l: &mut Learner| {
+                drop(l.learn(|lesson| lesson.logits(&batch.images, norm)).unwrap());
+            };
+            assert_eq!(changed(&mut learner, &logits), expected, "{norm:?}");
+        }
+        // In evaluation mode an image's gradient does not depend on its company.
+        let alone = batch.first(1).unwrap();
+        let first = |images: &Tensor, labels: &Tensor, learner: &mut Learner| {
+            let take = |lesson: &Lesson| {
+                let objective = |logits: &Tensor| loss::cross_entropies(logits, labels);
+                lesson.slope(images, BatchNorm::Stored, &objective)
+            };
+            learner.learn(take).unwrap().get(0)
+        };
+        let together = first(&batch.images, &batch.labels, &mut learner);
+        let apart = (together - first(&alone.images, &alone.labels, &mut learner)).abs().max();
+        assert!(apart.double_value(&[]) < 1e-6, "{apart:?}");
     }
 }

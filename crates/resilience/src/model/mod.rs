@@ -18,7 +18,7 @@ use tch::Tensor;
 #[cfg(target_arch = "x86_64")]
 pub use compiled::Compiled;
 pub use ensemble::Ensemble;
-pub use learner::{Lap, Learner, Lesson, Towards};
+pub use learner::{BatchNorm, Lap, Learner, Lesson, Towards};
 pub use native::Native;
 pub use normalise::Normalise;
 pub use oracle::{Ascent, Objectives, Oracle, Passes, Span};

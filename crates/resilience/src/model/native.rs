@@ -41,7 +41,7 @@ impl Native {
     }
 
     /// The same model with another form of its network.
-    pub(super) fn with_network(&self, network: Network) -> Self {
+    pub(crate) fn with_network(&self, network: Network) -> Self {
         Self { network, input: self.input.clone() }
     }
 

@@ -37,6 +37,12 @@ impl Network {
         Self { inner: Kind::BFloat16, ..self }
     }
 
+    /// Whether the values between its first and its last layer are in bf16.
+    #[must_use]
+    pub fn is_inner_bf16(&self) -> bool {
+        self.inner == Kind::BFloat16
+    }
+
     /// What it was built from.
     #[must_use]
     pub const fn architecture(&self) -> &'static ArchitectureSpec {
@@ -98,9 +104,14 @@ impl Network {
         [self.kind(), self.inner] == [kind; 2]
     }
 
-    /// What it computes in.
-    fn kind(&self) -> Kind {
+    /// What its parameters are in.
+    pub(crate) fn kind(&self) -> Kind {
         kind_of(&self.parameters)
+    }
+
+    /// All tensors of the state dict, in its order.
+    pub(crate) fn parameters(&self) -> impl Iterator<Item = &Parameter> {
+        self.parameters.iter()
     }
 
     /// The tensors that an optimiser changes, in the order of the state dict.

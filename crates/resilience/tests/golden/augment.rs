@@ -1,7 +1,8 @@
 //! Flip and rotation against torchvision.
 
-use resilience::augment::{self, Interpolation, Transform};
+use resilience::augment::{self, Transform};
 use resilience_core::dataset::{Images, Split, spec};
+use resilience_core::method::Interpolation;
 
 use super::{fixture, formula, numbers};
 
@@ -25,7 +26,7 @@ fn rotation_agrees_with_torchvision() {
     for (case, (degrees, flip)) in cases.enumerate() {
         let rotated = |interpolation| {
             let mut out = vec![0.0; 3072];
-            let transform = Transform { flip, degrees };
+            let transform = Transform { flip, degrees, shift: [0, 0] };
             augment::transform(&images, 0, transform, interpolation, &mut out);
             out
         };

@@ -1,9 +1,9 @@
 //! FGSM against torchattacks (float64) and ART (float32), in both conventions of labels.
 
-use resilience::attack::settings::Settings;
 use resilience::attack::{self, Request, Rows};
 use resilience::model::{Classifier, Oracle};
 use resilience::rng::Key;
+use resilience::settings::Settings;
 use resilience_core::threat::{Norm, Threat};
 use tch::{Kind, Tensor};
 

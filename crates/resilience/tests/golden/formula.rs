@@ -9,7 +9,8 @@ const fn mix(x: u64) -> u64 {
     x ^ (x >> 31)
 }
 
-const fn word(stream: u64, index: u64) -> u64 {
+/// 64 random bits.
+pub const fn word(stream: u64, index: u64) -> u64 {
     mix(mix(stream).wrapping_add(index))
 }
 

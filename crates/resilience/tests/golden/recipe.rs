@@ -2,16 +2,23 @@
 
 use resilience::batch::Batch;
 use resilience::model::{Learner, Native, Normalise};
-use resilience::optim::Adam;
-use resilience::{recipe, zoo};
+use resilience::optim::Optimiser;
+use resilience::recipe::{self, Ingredients, Keyed, Step};
+use resilience::zoo;
 use resilience_core::format::array::{Array, ArrayData, StateDict};
+use resilience_core::method;
 use resilience_core::threat::{Norm, Threat};
 use tch::Kind;
 
 use super::{assert_close, fixture, formula, numbers};
 
 /// Initial weights by formula, in the order of the state dict.
-fn initial() -> StateDict {
+pub fn initial() -> StateDict {
+    weights(0)
+}
+
+/// The same from the streams that begin with this one.
+pub fn weights(first: u64) -> StateDict {
     [
         ("conv1.weight", vec![32, 3, 3, 3], 27.0_f64),
         ("conv1.bias", vec![32], 27.0),
@@ -23,7 +30,7 @@ fn initial() -> StateDict {
         ("fc2.bias", vec![10], 128.0),
     ]
     .into_iter()
-    .zip(0..)
+    .zip(first..)
     .map(|((name, shape, fan_in), p)| {
         let n = shape.iter().product();
         let bound = 1.0 / fan_in.sqrt();
@@ -44,16 +51,31 @@ fn twenty_steps_agree_with_pytorch() {
         let normalise = Normalise::new(&[0.0; 3], &[1.0; 3], Kind::Double).unwrap();
         let model = Native::new(network, normalise);
         let mut learner = Learner::new(&model).unwrap();
-        let mut adam = Adam::new(model.network().trainable(), 1e-3).unwrap();
+        let rule = method::Optimiser::Adam { learning_rate: 1e-3, weight_decay: 0.0 };
+        let mut adam = Optimiser::new(model.network().trainable(), rule).unwrap();
         let threat = Threat::new(Norm::Linf, "0.1".parse().unwrap()).unwrap();
-        let recipe = recipe::find(id).unwrap().plan(threat);
+        let spec = recipe::find(id).unwrap();
+        let settings = &spec.resolve(&[]).unwrap();
+        let recipe = spec.plan(Ingredients { threat, settings, others: Vec::new() }).unwrap();
         for (step, losses) in expected["steps"].as_array().unwrap().iter().enumerate() {
             let batch = Batch {
                 images: formula::images(1000 + step as u64, [16, 3, 32, 32]),
                 labels: formula::labels(2000 + step as u64, 16),
             };
-            let found = learner.learn(|lesson| recipe.gradients(lesson, &batch)).unwrap();
-            adam.step().unwrap();
+            let draws = Keyed::new(0, 1, (0..16).collect());
+            let take = |lesson: &resilience::model::Lesson| {
+                let Batch { images, labels } = &batch;
+                recipe.gradients(&Step {
+                    lesson,
+                    images,
+                    labels,
+                    targets: labels,
+                    draws: &draws,
+                    number: step as u64,
+                })
+            };
+            let found = learner.learn(take).unwrap();
+            adam.step(1.0).unwrap();
             for (name, scalar) in [("clean", "clean_loss"), ("adversarial", "adversarial_loss")] {
                 if losses[name].is_null() {
                     continue;

@@ -1,9 +1,9 @@
 //! Where candidates may be.
 
 use resilience::EngineError;
-use resilience::attack::settings::Range;
 use resilience::attack::{Search, square};
 use resilience::geometry;
+use resilience::settings::Range;
 use resilience_core::threat::{Norm, Threat};
 use tch::Tensor;
 

@@ -1,10 +1,10 @@
 //! Linear models whose nearest boundary is known: what an attack finds is compared with the truth.
 
-use resilience::attack::settings::Settings;
 use resilience::attack::{AttackSpec, Search, apgd, fab, fgsm, pgd};
 use resilience::geometry;
 use resilience::loss;
 use resilience::model::Classifier;
+use resilience::settings::Settings;
 use resilience_core::threat::{Eps, Norm, Threat};
 use tch::{Device, Kind, Tensor};
 

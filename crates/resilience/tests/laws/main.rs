@@ -6,16 +6,17 @@
 mod bounds;
 mod distances;
 mod linear;
+mod recipes;
 mod registry;
 mod repetition;
 
 use linear::Linear;
 use resilience::EngineError;
-use resilience::attack::settings::{Range, Settings};
 use resilience::attack::{ATTACKS, Attack, AttackSpec, Planned, Request, Rows};
 use resilience::loss;
 use resilience::model::{Classifier, Oracle};
 use resilience::rng::Key;
+use resilience::settings::{Range, Settings};
 use resilience_core::threat::{Norm, Threat};
 use tch::{Device, Kind, Tensor};
 

@@ -1,9 +1,9 @@
 //! What the registry promises: norms, settings, costs, texts.
 
 use resilience::EngineError;
-use resilience::attack::settings::{Range, Settings};
 use resilience::attack::{ATTACKS, apgd, pgd};
 use resilience::model::{Oracle, Passes};
+use resilience::settings::{Range, Settings};
 use resilience_core::threat::Norm;
 use tch::Tensor;
 

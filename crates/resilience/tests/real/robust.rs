@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use resilience::attack;
-use resilience::attack::settings::Settings;
 use resilience::evaluate;
 use resilience::model::Model;
+use resilience::settings::Settings;
 use resilience_core::context::{Context, Stopped};
 use resilience_core::dataset::{Images, Split};
 use resilience_core::event::Silent;

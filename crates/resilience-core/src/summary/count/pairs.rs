@@ -8,6 +8,7 @@ use crate::threat::Norm;
 
 /// What of a model is compared: which images stand, without an attack and after each evaluation
 /// that came to its end.
+#[derive(Clone, Debug)]
 pub struct Judged {
     name: String,
     /// Checksum and number of the images.
@@ -15,7 +16,7 @@ pub struct Judged {
     verdicts: Vec<(Option<Threat>, Vec<bool>)>,
 }
 
-#[derive(Clone, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 struct Threat {
     norm: Norm,
     eps: f64,
@@ -23,7 +24,15 @@ struct Threat {
 }
 
 impl Judged {
-    pub fn of(found: &Found, evaluated: &[Evaluated]) -> Self {
+    /// Which images are right without an attack (no threat), or stand after all attacks of a norm and
+    /// radius; none where these came to no end.
+    #[must_use]
+    pub fn standing(&self, threat: Option<(Norm, f64)>) -> Option<&[bool]> {
+        let radius = |threat: &Option<Threat>| threat.as_ref().map(|t| (t.norm, t.eps));
+        self.verdicts.iter().find(|(at, _)| radius(at) == threat).map(|(_, right)| &right[..])
+    }
+
+    pub(super) fn of(found: &Found, evaluated: &[Evaluated]) -> Self {
         let clean = found.clean.iter().map(|c| c.right > 0.5).collect();
         let finished = evaluated.iter().filter(|evaluated| evaluated.summary.finished);
         let attacked = finished.map(|Evaluated { summary, standing }| {
@@ -41,7 +50,7 @@ impl Judged {
 }
 
 /// Every two models that share images, at everything that both went through on as many of them.
-pub fn count(models: &[Judged]) -> Vec<PairSummary> {
+pub(super) fn count(models: &[Judged]) -> Vec<PairSummary> {
     let mut pairs = Vec::new();
     for (place, a) in models.iter().enumerate() {
         for b in models[place + 1..].iter().filter(|b| b.images == a.images) {

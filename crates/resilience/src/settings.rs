@@ -1,4 +1,5 @@
-//! The settings of attacks: what there is to set, read from arguments and suites, checked once.
+//! The settings of attacks and recipes: what there is to set, read from arguments and files, checked
+//! once.
 
 use std::collections::BTreeMap;
 
@@ -65,14 +66,14 @@ impl Range {
     }
 }
 
-/// Every setting of an attack by name.
+/// Every setting of an attack or a recipe by name.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings(BTreeMap<String, Value>);
 
 impl Settings {
-    /// The defaults of attack `id`, with the `given` ones, name and text, in their place.
+    /// The defaults of `what` (`attack pgd`), with the `given` ones, name and text, in their place.
     pub fn resolve(
-        id: &'static str,
+        what: &str,
         known: &'static [Setting],
         given: &[(String, String)],
     ) -> Result<Self, EngineError> {
@@ -81,14 +82,14 @@ impl Settings {
         for (name, text) in given {
             let Some(setting) = known.iter().find(|setting| setting.name == name) else {
                 return Err(EngineError::UnknownSetting {
-                    attack: id,
+                    what: what.to_owned(),
                     setting: name.clone(),
                     near: nearest(name, known.iter().map(|s| s.name)).map(str::to_owned),
-                    known: known.iter().map(|s| s.name).collect::<Vec<_>>().join(", "),
+                    known: names(known),
                 });
             };
             let value = setting.value.read(text.trim()).ok_or_else(|| EngineError::Setting {
-                attack: id,
+                what: what.to_owned(),
                 setting: setting.name,
                 expected: setting.value.expected(),
                 found: text.clone(),
@@ -122,10 +123,18 @@ impl Settings {
         Value::Object(self.0.clone().into_iter().collect())
     }
 
-    /// An attack asks for what its own list does not have: a bug of the attack.
+    /// Who asks for what its own list does not have, has a bug.
     fn value(&self, name: &str) -> &Value {
-        self.0.get(name).unwrap_or_else(|| panic!("the attack has no setting '{name}'"))
+        self.0.get(name).unwrap_or_else(|| panic!("there is no setting '{name}'"))
     }
+}
+
+/// The names of settings, for a message.
+fn names(known: &[Setting]) -> String {
+    if known.is_empty() {
+        return "none".to_owned();
+    }
+    known.iter().map(|setting| setting.name).collect::<Vec<_>>().join(", ")
 }
 
 /// Passes whose mean a gradient is, for models that answer differently each time.
