@@ -41,6 +41,8 @@ pub enum Command {
     Reproduce(Reproduce),
     /// Train a network.
     Train(Train),
+    /// Train networks in several ways and compare them on equal terms.
+    Compare(Compare),
     /// Attack models and measure what is left: robust accuracy, as an upper bound.
     Eval(Eval),
     /// Check a run's evidence: every stored example, every figure, nothing taken on trust.
@@ -101,6 +103,30 @@ pub struct Reproduce {
     pub resume: bool,
     /// Folder for the results; an earlier reproduction in it is replaced.
     #[arg(long, value_name = "DIR", default_value = "results/reproduce")]
+    pub out: PathBuf,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Every network and seed is a run in a folder of its own, DIR/NAME-seedK, trained and     attacked one after the other. What is finished there is not done again: stop with Ctrl-C, run the     same command, and it goes on. Networks can be trained on several machines with --only and --seed;     copy their folders into one DIR and run the command there, which checks them and writes the report     of all.\n    Without all of its runs the report is of those that are there, and says so."
+)]
+pub struct Compare {
+    /// What to compare (TOML; see suites/recipes.toml).
+    #[arg(value_name = "SUITE.toml")]
+    pub suite: PathBuf,
+    #[command(flatten)]
+    pub data: DataArgs,
+    /// Train and judge on the first N images of each split only.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    pub n: Option<u64>,
+    /// Only this network or ensemble, and what it learns from; may be given again.
+    #[arg(long, value_name = "NAME")]
+    pub only: Vec<String>,
+    /// Only this seed; may be given again. Ensembles are then left out.
+    #[arg(long, value_name = "K")]
+    pub seed: Vec<u64>,
+    /// The comparison's folder.
+    #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
 }
 

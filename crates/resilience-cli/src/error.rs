@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use resilience::EngineError;
+use resilience_core::comparison::ComparisonError;
 use resilience_core::dataset::DatasetError;
 use resilience_core::dataset::download::DownloadError;
 use resilience_core::export::ExportError;
@@ -90,6 +91,9 @@ pub enum CliError {
     /// A suite's.
     #[error(transparent)]
     Suite(#[from] SuiteError),
+    /// A comparison's.
+    #[error(transparent)]
+    Comparison(#[from] ComparisonError),
     /// A method's.
     #[error(transparent)]
     Method(#[from] MethodError),
@@ -147,6 +151,12 @@ pub enum CliError {
         /// Its folder.
         dir: PathBuf,
     },
+    /// Another process is at work on the same run.
+    #[error("another process is at work in {path}: wait until it ends, or stop it")]
+    Busy {
+        /// The run's folder.
+        path: PathBuf,
+    },
     /// A file or folder that the operating system refuses.
     #[error("cannot {doing} {path}: {source}; check that the folder exists and may be written")]
     Io {
@@ -184,6 +194,7 @@ impl CliError {
                 exit::INCOMPLETE
             }
             Self::Io { .. }
+            | Self::Busy { .. }
             | Self::Store(
                 StoreError::ReadOnly { .. } | StoreError::Full { .. } | StoreError::Locked { .. },
             )

@@ -6,8 +6,10 @@
 //! found, [`metric`] counts it, [`summary`] is the result that machines read and [`report`] the
 //! one that people read; [`export`] gives it to other programs. A [`manifest`] describes a model on
 //! disk (or several, and how they [`vote`]), a [`method`] how one is trained; of a training run
-//! [`training_log`] keeps what it tells while it goes on, and [`overfitting`] judges it. Progress and notices leave through [`event`] alone.
+//! [`training_log`] keeps what it tells while it goes on, [`overfitting`] judges it, and a
+//! [`comparison`] counts several. Progress and notices leave through [`event`] alone.
 
+pub mod comparison;
 pub mod context;
 pub mod dataset;
 pub mod event;

@@ -5,11 +5,13 @@ mod cost;
 mod intervals;
 mod paired;
 mod robust;
+mod seeds;
 
 pub use self::cost::{CostPoint, cost_curve};
 pub use self::intervals::{Table, clopper_pearson, difference};
 pub use self::paired::{Paired, compared, mcnemar, paired};
 pub use self::robust::{Faced, Standing, alone};
+pub use self::seeds::{OverSeeds, difference_over_images, difference_over_seeds, rate_over_seeds};
 use crate::record::{AttackOutcome, CleanOutcome};
 
 /// Share of intervals, or of tests where nothing is to be found, that may mislead.

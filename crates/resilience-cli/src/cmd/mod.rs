@@ -1,6 +1,7 @@
 //! One command a file.
 
 mod bench;
+mod compare;
 mod eval;
 mod explain;
 mod export;
@@ -27,6 +28,7 @@ pub fn run(
     match command {
         Command::Reproduce(arguments) => reproduce::run(&arguments, environment, screen),
         Command::Train(arguments) => train::run(&arguments, environment, screen),
+        Command::Compare(arguments) => compare::run(&arguments, environment, screen),
         Command::Eval(arguments) => eval::run(&arguments, environment, screen),
         Command::Verify(arguments) => verify::run(&arguments, environment, screen),
         Command::Merge(arguments) => merge::run(&arguments, environment, screen),

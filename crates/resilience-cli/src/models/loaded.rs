@@ -99,6 +99,14 @@ impl Description {
         text
     }
 
+    /// How a model was trained, where this program trained it; nothing of an ensemble.
+    pub fn training(&self) -> Option<&TrainingRecord> {
+        match &self.parts[..] {
+            [alone] => alone.training.as_ref(),
+            _ => None,
+        }
+    }
+
     /// Mean, standard deviation and noise of the model's own input; an ensemble leaves pixels as they
     /// are.
     pub fn input(&self) -> ([f64; 3], [f64; 3], f64) {

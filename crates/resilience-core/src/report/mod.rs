@@ -4,6 +4,7 @@
 //! A report never sees a model: a [`Run`] is a summary and the examples that the run kept.
 
 mod bars;
+mod comparison;
 mod error;
 mod exhibit;
 mod markdown;
@@ -17,6 +18,7 @@ mod words;
 
 use std::path::Path;
 
+pub use self::comparison::{comparison_markdown, comparison_table, write_comparison};
 pub use self::error::ReportError;
 pub use self::exhibit::Exhibit;
 pub use self::markdown::markdown;
