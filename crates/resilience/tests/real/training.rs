@@ -177,9 +177,10 @@ fn an_interrupted_run_ends_with_the_same_weights() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("run.checkpoint");
     let few = load("shapes10", Split::Train, 80);
-    let images = load("shapes10", Split::Train, 200);
-    let recipes = recipe::RECIPES.iter().map(|spec| ("resilience-cnn", spec.id, String::new()));
-    let options = OPTIONS.map(|option| ("resilience-cnn", "pgd-at", option.to_owned()));
+    let images = load("shapes10", Split::Train, 120);
+    let small = |option: &str| format!("batch = 32\n{option}");
+    let recipes = recipe::RECIPES.iter().map(|spec| ("resilience-cnn", spec.id, small("")));
+    let options = OPTIONS.map(|option| ("resilience-cnn", "pgd-at", small(option)));
     let norm = "architecture = 'resnet20'\nbatch = 32\n[awp]\ngamma = 0.01\n[ema]\ndecay = 0.9";
     let deep = ["pgd-at", "trades"].map(|id| ("resnet20", id, norm.to_owned()));
     for (architecture, id, more) in recipes.chain(options).chain(deep) {
