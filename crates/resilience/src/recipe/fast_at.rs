@@ -13,14 +13,9 @@
 //! epoch before) is the loop's here: it looks at held-out images, and the best epoch is kept.
 
 use resilience_core::threat::Norm;
-use tch::Tensor;
 
-use super::draws::in_ball;
-use super::inner::{self, Climb};
-use super::{Ingredients, Losses, Others, Recipe, RecipeSpec, Step, learn_from};
-use crate::error::EngineError;
-use crate::loss;
-use crate::model::BatchNorm;
+use super::inner::{self, FromUniformStart};
+use super::{Others, RecipeSpec};
 
 pub(super) static SPEC: RecipeSpec = RecipeSpec {
     id: "fast-at",
@@ -34,35 +29,5 @@ pub(super) static SPEC: RecipeSpec = RecipeSpec {
     settings: &[inner::step_size(1.25), inner::BATCH],
     others: Others::None,
     guarded: true,
-    make: |ingredients| Ok(Box::new(FastAt::new(&ingredients))),
+    make: |ingredients| Ok(Box::new(FromUniformStart::new(&ingredients, 1))),
 };
-
-#[derive(Debug)]
-struct FastAt {
-    climb: Climb,
-    norm: BatchNorm,
-}
-
-impl FastAt {
-    fn new(ingredients: &Ingredients) -> Self {
-        let step_size = ingredients.settings.real("step_size");
-        Self {
-            climb: Climb { threat: ingredients.threat, steps: 1, step_size },
-            norm: inner::batch_norm(ingredients.settings),
-        }
-    }
-}
-
-impl Recipe for FastAt {
-    fn attacked(&self, step: &Step) -> Result<Tensor, EngineError> {
-        let start = in_ball(step.draws, self.climb.threat, step.images)?;
-        self.climb.run(step.images, start, &|images| {
-            step.lesson
-                .slope(images, self.norm, &|logits| loss::cross_entropies(logits, step.targets))
-        })
-    }
-
-    fn learn(&self, step: &Step, attacked: &Tensor) -> Result<Losses, EngineError> {
-        learn_from(step, attacked)
-    }
-}

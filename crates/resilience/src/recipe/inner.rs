@@ -3,8 +3,11 @@
 use resilience_core::threat::Threat;
 use tch::Tensor;
 
+use super::draws::in_ball;
+use super::{Ingredients, Losses, Recipe, Step, learn_from};
 use crate::error::EngineError;
 use crate::geometry;
+use crate::loss;
 use crate::model::BatchNorm;
 use crate::settings::{Range, Setting, Settings};
 
@@ -70,5 +73,38 @@ impl Climb {
             current = geometry::projected_step(self.threat, origins, &current, &gradient, step)?;
         }
         Ok(current)
+    }
+}
+
+/// Learns from the cross-entropy of images that have climbed from a uniform start in the ball.
+#[derive(Debug)]
+pub struct FromUniformStart {
+    climb: Climb,
+    batch_norm: BatchNorm,
+}
+
+impl FromUniformStart {
+    /// With so many steps, and the settings `step_size` and `batch_norm`.
+    pub fn new(ingredients: &Ingredients, steps: u32) -> Self {
+        let (threat, settings) = (ingredients.threat, ingredients.settings);
+        Self {
+            climb: Climb { threat, steps, step_size: settings.real("step_size") },
+            batch_norm: batch_norm(settings),
+        }
+    }
+}
+
+impl Recipe for FromUniformStart {
+    fn attacked(&self, step: &Step) -> Result<Tensor, EngineError> {
+        let start = in_ball(step.draws, self.climb.threat, step.images)?;
+        self.climb.run(step.images, start, &|images| {
+            step.lesson.slope(images, self.batch_norm, &|logits| {
+                loss::cross_entropies(logits, step.targets)
+            })
+        })
+    }
+
+    fn learn(&self, step: &Step, attacked: &Tensor) -> Result<Losses, EngineError> {
+        learn_from(step, attacked)
     }
 }

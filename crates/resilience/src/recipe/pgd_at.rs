@@ -12,14 +12,9 @@
 //! | `batch_norm` | batch | batch (as the reference, which attacks in training mode), stored |
 
 use resilience_core::threat::Norm;
-use tch::Tensor;
 
-use super::draws::in_ball;
-use super::inner::{self, Climb};
-use super::{Ingredients, Losses, Others, Recipe, RecipeSpec, Step, learn_from};
-use crate::error::EngineError;
-use crate::loss;
-use crate::model::BatchNorm;
+use super::inner::{self, FromUniformStart};
+use super::{Others, RecipeSpec};
 
 pub(super) static SPEC: RecipeSpec = RecipeSpec {
     id: "pgd-at",
@@ -34,33 +29,8 @@ pub(super) static SPEC: RecipeSpec = RecipeSpec {
     settings: &[inner::STEPS, inner::step_size(0.25), inner::BATCH],
     others: Others::None,
     guarded: false,
-    make: |ingredients| Ok(Box::new(PgdAt::new(&ingredients))),
+    make: |ingredients| {
+        let steps = ingredients.settings.count("steps");
+        Ok(Box::new(FromUniformStart::new(&ingredients, steps)))
+    },
 };
-
-#[derive(Debug)]
-struct PgdAt {
-    climb: Climb,
-    norm: BatchNorm,
-}
-
-impl PgdAt {
-    fn new(ingredients: &Ingredients) -> Self {
-        let (threat, settings) = (ingredients.threat, ingredients.settings);
-        let (steps, step_size) = (settings.count("steps"), settings.real("step_size"));
-        Self { climb: Climb { threat, steps, step_size }, norm: inner::batch_norm(settings) }
-    }
-}
-
-impl Recipe for PgdAt {
-    fn attacked(&self, step: &Step) -> Result<Tensor, EngineError> {
-        let start = in_ball(step.draws, self.climb.threat, step.images)?;
-        self.climb.run(step.images, start, &|images| {
-            step.lesson
-                .slope(images, self.norm, &|logits| loss::cross_entropies(logits, step.targets))
-        })
-    }
-
-    fn learn(&self, step: &Step, attacked: &Tensor) -> Result<Losses, EngineError> {
-        learn_from(step, attacked)
-    }
-}
