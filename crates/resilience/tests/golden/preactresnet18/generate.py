@@ -2,43 +2,29 @@
 
     python generate.py        (PyTorch 2.11; writes preactresnet18.json beside it)
 
-Inputs, with the formulas of ../formula.py. Parameters and statistics in the order p = 0, 1, … of
-the fixture's list `tensors` (which is that of the usual state dict, without the counters
-num_batches_tracked): element i of
-
-- a convolution's weight: signed(9300 + p, i) * sqrt(6 / fan_in), the root in float64;
-- a batch norm's weight and running_var: 0.5 + unit(9300 + p, i);
-- a batch norm's bias and running_mean: 0.4 * unit(9300 + p, i) - 0.2;
-- linear.weight: signed(9300 + p, i) / 64;   linear.bias: signed(9300 + p, i) / 8.
-
-Images [2,3,32,32] = byte(9500, i) / 255; labels [2] = label(9501, i). The network normalises with
-mean 0.4914, 0.4822, 0.4465 and std 0.2471, 0.2435, 0.2616; batch norm uses the running statistics,
-with epsilon 1e-5.
+Inputs and fixture: ../module_network.py, with first = 9300, images = 9500, mean 0.4914, 0.4822,
+0.4465 and std 0.2471, 0.2435, 0.2616.
 
 Architecture, as github.com/locuslab/robust_overfitting has it: conv 3x3 (3 -> 64); four stages of
 two blocks with 64, 128, 256, 512 channels, the first block of stages 2 to 4 with stride 2; bn, ReLU;
 mean over the 4x4 pixels; linear. A block: a = relu(bn1(x)), then conv2(relu(bn2(conv1(a)))) +
 shortcut; conv1 has the stride, both 3x3, padding 1, without bias. The shortcut is x, or, where the
 stage changes, a 1x1 convolution of a with the stride and without bias (shortcut.0).
-
-Fixture: `tensors` (names and shapes), `logits` [2, 10], `loss` (mean cross-entropy), `gradient` of
-the loss with respect to the images before normalisation: its sum, Euclidean norm, product with
-signed(9502, i) and first eight elements. The generator changes one rule of the network at a time and
-fails where the fixture would not show it.
 """
 
 import os
 import sys
 
-import torch
 import torch.nn.functional as F
 from torch import nn
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.dirname(HERE))
-import formula  # noqa: E402
-
-MEAN, STD = (0.4914, 0.4822, 0.4465), (0.2471, 0.2435, 0.2616)
+from module_network import (  # noqa: E402
+    Case,
+    shortcut_of_the_odd_pixels,
+    stride_in_the_second_convolution,
+)
 
 
 class Block(nn.Module):
@@ -77,90 +63,43 @@ class PreActResNet18(nn.Module):
         return self.linear(F.avg_pool2d(F.relu(self.bn(x)), 4).flatten(1))
 
 
-def tensor(stream, name, shape):
-    if name == "linear.weight":
-        return formula.signed(stream, shape) / 64
-    if name == "linear.bias":
-        return formula.signed(stream, shape) / 8
-    if len(shape) == 4:
-        return formula.signed(stream, shape) * (6 / shape[1:].numel()) ** 0.5
-    if name.endswith((".weight", ".running_var")):
-        return 0.5 + formula.unit(stream, shape)
-    return 0.4 * formula.unit(stream, shape) - 0.2
-
-
-def result(network):
-    """What the network computes, as the fixture has it."""
-
-    def channels(values):
-        return torch.tensor(values, dtype=torch.float64).view(1, 3, 1, 1)
-
-    x = (formula.byte(9500, (2, 3, 32, 32)).double() / 255).requires_grad_()
-    y = formula.label(9501, 2)
-    z = network((x - channels(MEAN)) / channels(STD))
-    loss = F.cross_entropy(z, y)
-    (gradient,) = torch.autograd.grad(loss, x)
-    return {
-        "logits": z.tolist(),
-        "labels": y.tolist(),
-        "loss": loss.item(),
-        "gradient": formula.digest(gradient, 9502),
-    }
-
-
-def build():
-    """The network with its values, and their names and shapes."""
-    network = PreActResNet18().double().eval()
-    state = {k: v for k, v in network.state_dict().items() if not k.endswith("num_batches_tracked")}
-    values = {k: tensor(9300 + p, k, v.shape) for p, (k, v) in enumerate(state.items())}
-    network.load_state_dict(values, strict=False)
-    return network, [{"name": k, "shape": list(v.shape)} for k, v in values.items()]
-
-
-def other_rules():
-    """Networks that each differ from the right one in one rule."""
-    network, _ = build()
+def projection_of_what_is_not_activated(network):
     network.layer2[0].around = lambda x, _: network.layer2[0].shortcut(x)
-    yield "a projection of what is not activated", network
-    network, _ = build()
+
+
+def identity_of_what_is_activated(network):
     network.layer1[1].around = lambda _, active: active
-    yield "an identity of what is activated", network
-    network, _ = build()
+
+
+def batch_norm_in_a_shortcut(network):
     network.layer3[0].shortcut.append(nn.BatchNorm2d(256).double().eval())
-    yield "a shortcut with batch norm", network
-    network, _ = build()
+
+
+def no_batch_norm_at_the_end(network):
     network.bn = nn.Identity()
-    yield "no batch norm at the end", network
-    network, _ = build()
+
+
+def another_epsilon(network):
     network.layer4[0].bn1.eps = 1e-3
-    yield "another epsilon in a batch norm behind a sum", network
-    network, _ = build()
-    network.layer3[0].conv1.stride, network.layer3[0].conv2.stride = (1, 1), (2, 2)
-    yield "the stride in the second convolution", network
-    network, _ = build()
-    projection = network.layer2[0].shortcut[0]
-    projection.register_forward_pre_hook(lambda _, x: (x[0].roll((-1, -1), (2, 3)),))
-    yield "a shortcut of the odd pixels", network
-    network, _ = build()
-    network.layer3.append(nn.ReLU())
-    yield "ReLU behind a sum", network
-    network, _ = build()
+
+
+def relu_behind_the_first_convolution(network):
     network.conv1.register_forward_hook(lambda _, x, y: F.relu(y))
-    yield "ReLU behind the first convolution", network
 
 
-def main():
-    network, tensors = build()
-    right = result(network)
-    print(right)
-    expected = torch.tensor(right["logits"], dtype=torch.float64)
-    for what, other in other_rules():
-        apart = (torch.tensor(result(other)["logits"], dtype=torch.float64) - expected).abs().max().item()
-        print(f"{what}: {apart:.1e}")
-        assert apart > 1e-6, f"the fixture does not show {what}"
-    fixture = {"torch": torch.__version__.split("+")[0], "tensors": tensors, **right}
-    formula.write(os.path.join(HERE, "preactresnet18.json"), fixture)
+OTHER_RULES = {
+    "a projection of what is not activated": projection_of_what_is_not_activated,
+    "an identity of what is activated": identity_of_what_is_activated,
+    "a shortcut with batch norm": batch_norm_in_a_shortcut,
+    "no batch norm at the end": no_batch_norm_at_the_end,
+    "another epsilon in a batch norm behind a sum": another_epsilon,
+    "the stride in the second convolution": stride_in_the_second_convolution,
+    "a shortcut of the odd pixels": shortcut_of_the_odd_pixels,
+    "ReLU behind a sum": lambda network: network.layer3.append(nn.ReLU()),
+    "ReLU behind the first convolution": relu_behind_the_first_convolution,
+}
 
 
 if __name__ == "__main__":
-    main()
+    case = Case(PreActResNet18, 9300, 9500, (0.4914, 0.4822, 0.4465), (0.2471, 0.2435, 0.2616))
+    case.write(os.path.join(HERE, "preactresnet18.json"), OTHER_RULES.items())

@@ -2,43 +2,29 @@
 
     python generate.py        (PyTorch 2.11; writes resnet18.json beside it)
 
-Inputs, with the formulas of ../formula.py. Parameters and statistics in the order p = 0, 1, … of
-the fixture's list `tensors` (which is that of the usual state dict, without the counters
-num_batches_tracked): element i of
-
-- a convolution's weight: signed(9000 + p, i) * sqrt(6 / fan_in), the root in float64;
-- a batch norm's weight and running_var: 0.5 + unit(9000 + p, i);
-- a batch norm's bias and running_mean: 0.4 * unit(9000 + p, i) - 0.2;
-- linear.weight: signed(9000 + p, i) / 64;   linear.bias: signed(9000 + p, i) / 8.
-
-Images [2,3,32,32] = byte(9200, i) / 255; labels [2] = label(9201, i). The network normalises with
-mean 0.4914, 0.4822, 0.4465 and std 0.2023, 0.1994, 0.2010; batch norm uses the running statistics,
-with epsilon 1e-5.
+Inputs and fixture: ../module_network.py, with first = 9000, images = 9200, mean 0.4914, 0.4822,
+0.4465 and std 0.2023, 0.1994, 0.2010.
 
 Architecture: conv 3x3 (3 -> 64), bn, ReLU; four stages of two blocks with 64, 128, 256, 512
 channels, the first block of stages 2 to 4 with stride 2; mean over the 4x4 pixels; linear. A block:
 relu(bn2(conv2(relu(bn1(conv1(x))))) + shortcut(x)); conv1 has the stride, both 3x3, padding 1,
 without bias. The shortcut is x itself, or, where the stage changes, a 1x1 convolution with the
 stride and without bias (shortcut.0), then batch norm (shortcut.1).
-
-Fixture: `tensors` (names and shapes), `logits` [2, 10], `loss` (mean cross-entropy), `gradient` of
-the loss with respect to the images before normalisation: its sum, Euclidean norm, product with
-signed(9202, i) and first eight elements. The generator changes one rule of the network at a time and
-fails where the fixture would not show it.
 """
 
 import os
 import sys
 
-import torch
 import torch.nn.functional as F
 from torch import nn
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.dirname(HERE))
-import formula  # noqa: E402
-
-MEAN, STD = (0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010)
+from module_network import (  # noqa: E402
+    Case,
+    shortcut_of_the_odd_pixels,
+    stride_in_the_second_convolution,
+)
 
 
 class Block(nn.Module):
@@ -76,78 +62,23 @@ class ResNet18(nn.Module):
         return self.linear(F.avg_pool2d(x, 4).flatten(1))
 
 
-def tensor(stream, name, shape):
-    if name == "linear.weight":
-        return formula.signed(stream, shape) / 64
-    if name == "linear.bias":
-        return formula.signed(stream, shape) / 8
-    if len(shape) == 4:
-        return formula.signed(stream, shape) * (6 / shape[1:].numel()) ** 0.5
-    if name.endswith((".weight", ".running_var")):
-        return 0.5 + formula.unit(stream, shape)
-    return 0.4 * formula.unit(stream, shape) - 0.2
-
-
-def result(network):
-    """What the network computes, as the fixture has it."""
-
-    def channels(values):
-        return torch.tensor(values, dtype=torch.float64).view(1, 3, 1, 1)
-
-    x = (formula.byte(9200, (2, 3, 32, 32)).double() / 255).requires_grad_()
-    y = formula.label(9201, 2)
-    z = network((x - channels(MEAN)) / channels(STD))
-    loss = F.cross_entropy(z, y)
-    (gradient,) = torch.autograd.grad(loss, x)
-    return {
-        "logits": z.tolist(),
-        "labels": y.tolist(),
-        "loss": loss.item(),
-        "gradient": formula.digest(gradient, 9202),
-    }
-
-
-def build():
-    """The network with its values, and their names and shapes."""
-    network = ResNet18().double().eval()
-    state = {k: v for k, v in network.state_dict().items() if not k.endswith("num_batches_tracked")}
-    values = {k: tensor(9000 + p, k, v.shape) for p, (k, v) in enumerate(state.items())}
-    network.load_state_dict(values, strict=False)
-    return network, [{"name": k, "shape": list(v.shape)} for k, v in values.items()]
-
-
-def other_rules():
-    """Networks that each differ from the right one in one rule."""
-    network, _ = build()
+def no_batch_norm_in_a_shortcut(network):
     network.layer2[0].shortcut[1] = nn.Identity()
-    yield "a shortcut without batch norm", network
-    network, _ = build()
+
+
+def another_epsilon(network):
     network.layer4[0].shortcut[1].eps = 1e-3
-    yield "another epsilon in a shortcut", network
-    network, _ = build()
-    network.layer3[0].conv1.stride, network.layer3[0].conv2.stride = (1, 1), (2, 2)
-    yield "the stride in the second convolution", network
-    network, _ = build()
-    projection = network.layer2[0].shortcut[0]
-    projection.register_forward_pre_hook(lambda _, x: (x[0].roll((-1, -1), (2, 3)),))
-    yield "a shortcut of the odd pixels", network
-    network, _ = build()
-    network.layer3[0].shortcut.append(nn.ReLU())
-    yield "a shortcut with ReLU", network
 
 
-def main():
-    network, tensors = build()
-    right = result(network)
-    print(right)
-    expected = torch.tensor(right["logits"], dtype=torch.float64)
-    for what, other in other_rules():
-        apart = (torch.tensor(result(other)["logits"], dtype=torch.float64) - expected).abs().max().item()
-        print(f"{what}: {apart:.1e}")
-        assert apart > 1e-6, f"the fixture does not show {what}"
-    fixture = {"torch": torch.__version__.split("+")[0], "tensors": tensors, **right}
-    formula.write(os.path.join(HERE, "resnet18.json"), fixture)
+OTHER_RULES = {
+    "a shortcut without batch norm": no_batch_norm_in_a_shortcut,
+    "another epsilon in a shortcut": another_epsilon,
+    "the stride in the second convolution": stride_in_the_second_convolution,
+    "a shortcut of the odd pixels": shortcut_of_the_odd_pixels,
+    "a shortcut with ReLU": lambda network: network.layer3[0].shortcut.append(nn.ReLU()),
+}
 
 
 if __name__ == "__main__":
-    main()
+    case = Case(ResNet18, 9000, 9200, (0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010))
+    case.write(os.path.join(HERE, "resnet18.json"), OTHER_RULES.items())
