@@ -11,7 +11,7 @@ use std::process::Stdio;
 use std::thread::sleep;
 use std::time::Duration;
 
-use common::{TRAIN, done, fails, resilience, run};
+use common::{TRAIN, done, fails, outcomes, resilience, run, summary};
 use serde_json::Value;
 
 const SUITE: &str = "version = 1
@@ -49,16 +49,6 @@ fn manifest(vote: &str, other: &str) -> String {
         "name = 'Both, {vote}'\nmembers = ['nets/0.toml', '{other}']\nvote = '{vote}'\n\
          source = 'a test'\n"
     )
-}
-
-fn summary(at: &Path, run: &str) -> Value {
-    serde_json::from_str(&fs::read_to_string(at.join(run).join("summary.json")).unwrap()).unwrap()
-}
-
-/// All outcomes of a run, as text.
-fn outcomes(at: &Path, run: &str) -> String {
-    done(&format!("export {run} --format csv --out {run}.csv"), at);
-    fs::read_to_string(at.join(format!("{run}.csv"))).unwrap()
 }
 
 /// Would catch an ensemble that some command takes for another model or does not take at all, shards

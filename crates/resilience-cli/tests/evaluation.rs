@@ -11,8 +11,7 @@ use std::process::Stdio;
 use std::thread::sleep;
 use std::time::Duration;
 
-use common::{TRAIN, done, fails, resilience, run};
-use serde_json::Value;
+use common::{TRAIN, done, fails, outcomes, resilience, run, summary};
 
 /// Every kind of attack, with small budgets.
 const SUITE: &str = "version = 1
@@ -42,16 +41,6 @@ fn prepared() -> tempfile::TempDir {
 /// At the reference: which of the other forms is faster is measured, and may differ from run to run.
 const EVAL: &str = "eval model.toml --data shapes10 --n 96 --suite small.toml --eps 1/255,2/255 \
                     --threads 1 --block 32 --precision exact";
-
-fn summary(at: &Path, run: &str) -> Value {
-    serde_json::from_str(&fs::read_to_string(at.join(run).join("summary.json")).unwrap()).unwrap()
-}
-
-/// All outcomes of a run, as text.
-fn outcomes(at: &Path, run: &str) -> String {
-    done(&format!("export {run} --format csv --out {run}.csv"), at);
-    fs::read_to_string(at.join(format!("{run}.csv"))).unwrap()
-}
 
 /// Would catch robust accuracy that is not the worst case over attacks and smaller radii, figures
 /// that the stored examples do not carry, and evidence that was tampered with.

@@ -2,8 +2,11 @@
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
+
+use serde_json::Value;
 
 /// Trains a small network in seconds.
 pub const TRAIN: &str = "train --recipe standard --data shapes10 --n 256 --epochs 3 --threads 1";
@@ -40,4 +43,15 @@ pub fn fails(arguments: &str, folder: &Path, code: i32, words: &[&str]) {
         assert!(error.contains(word), "{arguments}: '{word}' is not in: {error}");
     }
     assert!(!error.contains("panicked"), "{arguments}: {error}");
+}
+
+/// The summary of a finished run.
+pub fn summary(at: &Path, run: &str) -> Value {
+    serde_json::from_str(&fs::read_to_string(at.join(run).join("summary.json")).unwrap()).unwrap()
+}
+
+/// All outcomes of a run, as text.
+pub fn outcomes(at: &Path, run: &str) -> String {
+    done(&format!("export {run} --format csv --out {run}.csv"), at);
+    fs::read_to_string(at.join(format!("{run}.csv"))).unwrap()
 }
