@@ -1,21 +1,26 @@
-//! Finds and names overfitting to the attack of training, from the accuracies on held-out images.
+//! Finds and names what goes wrong in adversarial training, from the accuracies on held-out images:
+//! overfitting to its attack, and learning nothing.
 
 use crate::record::{EpochRecord, ValidationRecord};
 
-/// A kind of overfitting that adversarial training is known for.
+/// What adversarial training is known to end in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// Within a few steps the network learns to defeat one step alone: accuracy under FGSM stays or
     /// rises while accuracy under PGD collapses. Source: Wong, Rice and Kolter, Fast is better than
     /// free, 2020.
     Catastrophic,
+    /// Every image gets the same answer, so that no attack changes one: nothing was learnt. A network
+    /// without batch norm that is trained against strong attacks from the start may never leave this
+    /// state, in which its loss is that of guessing.
+    OneAnswer,
     /// Long after its best epoch robust accuracy on held-out images falls, while training goes on to
     /// improve and clean accuracy stays. Source: Rice, Wong and Kolter, Overfitting in adversarially
     /// robust deep learning, 2020.
     Robust,
 }
 
-/// Overfitting that was found.
+/// What was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     /// The epoch that shows it: the first one of catastrophic overfitting, the last one of robust.
@@ -43,7 +48,7 @@ const LEARNING: f64 = 0.15;
 /// So much of clean accuracy must have been left under PGD for there to be robustness to lose.
 const ROBUST_SHARE: f64 = 0.2;
 
-/// Finds each kind of overfitting at most once, in epochs in their order; those that were not
+/// Finds each kind at most once, in epochs in their order; those that were not
 /// validated are passed over.
 ///
 /// An epoch shows **catastrophic** overfitting where accuracy under FGSM exceeds that under PGD by
@@ -63,6 +68,9 @@ const ROBUST_SHARE: f64 = 0.2;
 /// In the log of adversarial weight perturbation's repository (Wu et al., 2020), PreActResNet-18 under
 /// PGD-20 goes from 52.8 % at epoch 102 to 43.75 % at epoch 199.
 ///
+/// The last epoch gives **one answer** where its three accuracies are the same and at most one half, and
+/// so are those of the epoch before: no attack changes an answer.
+///
 /// To have fallen means by more than twice the standard error of the difference of two rates, as if
 /// each were of other images: 4.5 points at 1,000 images and rates around one half. They are the same
 /// images, on which epochs differ less; that pays for the best epoch's being the luckiest of many.
@@ -81,7 +89,7 @@ pub fn find(epochs: &[EpochRecord]) -> Vec<Finding> {
     let histories = (1..=points.len()).map(|epochs| &points[..epochs]);
     let mut findings: Vec<Finding> = histories.filter_map(catastrophic).take(1).collect();
     if catastrophic(&points).is_none() {
-        findings.extend(robust(&points));
+        findings.extend(one_answer(&points).or_else(|| robust(&points)));
     }
     findings
 }
@@ -173,10 +181,33 @@ fn catastrophic(history: &[Point]) -> Option<Finding> {
          a smaller eps{}.",
         pgd.n,
         collapsed
-            .map(|best| format!(", or use the weights of epoch {}", best.epoch))
+            .and_then(|_| kept(before))
+            .map(|epoch| format!(", or use the weights of epoch {epoch}"))
             .unwrap_or_default()
     );
     Some(Finding { epoch, kind: Kind::Catastrophic, sentence })
+}
+
+/// Whether the last two of these epochs give every image the same answer.
+fn one_answer(history: &[Point]) -> Option<Finding> {
+    let [.., before, now] = history else { return None };
+    let unmoved = |point: &Point| {
+        let count = |rate: Rate| (rate.rate * rate.n as f64).round();
+        let same = count(point.clean) == count(point.fgsm) && count(point.fgsm) == count(point.pgd);
+        same && point.clean.rate <= 0.5
+    };
+    (unmoved(before) && unmoved(now)).then(|| Finding {
+        epoch: now.epoch,
+        kind: Kind::OneAnswer,
+        sentence: format!(
+            "One answer to every image at epoch {}: accuracy is {} without an attack, under FGSM and \
+             under PGD alike ({} held-out images). The network has learnt nothing. Begin with a smaller \
+             eps or with clean training, take another seed or a lower learning rate, or train longer.",
+            now.epoch,
+            now.clean.percent(),
+            now.pgd.n
+        ),
+    })
 }
 
 /// Whether the last of these epochs shows robust overfitting.
@@ -203,7 +234,7 @@ fn robust(history: &[Point]) -> Option<Finding> {
             now.pgd.n,
             best.clean.percent(),
             now.clean.percent(),
-            best.epoch
+            kept(history).unwrap_or(best.epoch)
         ),
     })
 }
@@ -211,6 +242,12 @@ fn robust(history: &[Point]) -> Option<Finding> {
 /// The epoch of the highest accuracy under PGD, the latest of several.
 fn best(history: &[Point]) -> Option<Point> {
     history.iter().copied().max_by(|a, b| a.pgd.rate.total_cmp(&b.pgd.rate))
+}
+
+/// The same, the first of several: the one whose weights training keeps.
+fn kept(history: &[Point]) -> Option<u32> {
+    let best = history.iter().rev().max_by(|a, b| a.pgd.rate.total_cmp(&b.pgd.rate));
+    best.map(|best| best.epoch)
 }
 
 #[cfg(test)]

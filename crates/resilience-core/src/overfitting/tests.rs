@@ -135,6 +135,23 @@ fn bad_network_near_chance() {
     assert_eq!(found(&epochs(&two_classes)), []);
 }
 
+/// Would catch a network that answers one class being passed over, and one that is robust to the last
+/// image, or only stands still for an epoch, being taken for it. The first rows are those of `ResilienceCNN`
+/// trained against PGD at eps 0.1.
+#[test]
+fn one_answer_to_every_image() {
+    let stuck = epochs(&[[0.078; 3], [0.078; 3], [0.078; 3]]);
+    assert_eq!(found(&stuck), [(Kind::OneAnswer, 3)]);
+    let sentence = &find(&stuck)[0].sentence;
+    assert!(
+        sentence.contains("7.8 % without an attack") && sentence.contains("1000"),
+        "{sentence}"
+    );
+    assert_eq!(found(&epochs(&[[1.0; 3], [1.0; 3]])), []);
+    assert_eq!(found(&epochs(&[[0.1; 3]])), []);
+    assert_eq!(found(&epochs(&[[0.1; 3], [0.3, 0.25, 0.24]])), []);
+}
+
 /// Would catch the best known case of robust overfitting that is missed, whether all test images or
 /// 1,000 are attacked. Robust figures: AWP's log; the others are made up.
 #[test]
