@@ -113,6 +113,31 @@ fn each_recipe_learns_the_same_again() {
     }
 }
 
+/// Would catch inner values in bf16 that change nothing, learn nothing or do not repeat themselves, and a
+/// network of the other precision that is trained all the same.
+#[test]
+fn inner_values_in_bf16_learn_too() {
+    // Few: most processors have no instructions for it.
+    let images = load("shapes10", Split::Train, 48);
+    let plan = |more: &str| {
+        named("pgd-at", 2, &format!("batch = 16\nvalidation = 0\nselect = 'last'\n{more}"))
+    };
+    let half = || network().with_inner_bf16();
+    let go = |model: Native, plan: &Plan| {
+        let mut context = Context { observer: &mut Silent, clock: &Stopped };
+        run(&mut context, &model, &images, plan)
+    };
+    let first = go(half(), &plan("inner = 'bf16'")).unwrap();
+    let losses: Vec<f64> = first.epochs.iter().map(|epoch| epoch.loss).collect();
+    assert!(losses.iter().all(|loss| loss.is_finite()) && losses[1] < losses[0], "{losses:?}");
+    assert!(first.last == go(half(), &plan("inner = 'bf16'")).unwrap().last);
+    assert!(first.last != go(network(), &plan("")).unwrap().last);
+    for (model, plan) in [(network(), plan("inner = 'bf16'")), (half(), plan(""))] {
+        let error = go(model, &plan).unwrap_err().to_string();
+        assert!(error.contains("inner values"), "{error}");
+    }
+}
+
 /// Everything that can be put around a recipe, one at a time.
 const OPTIONS: [&str; 9] = [
     "mixup = 1.0",
