@@ -45,6 +45,8 @@ pub enum Command {
     Compare(Compare),
     /// Attack models and measure what is left: robust accuracy, as an upper bound.
     Eval(Eval),
+    /// Look for reasons not to trust a run's figures.
+    Audit(Audit),
     /// Check a run's evidence: every stored example, every figure, nothing taken on trust.
     Verify(Verify),
     /// Join the shards of a run.
@@ -57,7 +59,8 @@ pub enum Command {
     Bench(Bench),
     /// List what the program knows.
     List(List),
-    /// Explain an architecture, a data set, an attack, a suite, a recipe, a method or a known model.
+    /// Explain an architecture, a data set, an attack, a doubt, a suite, a recipe, a method or a known
+    /// model.
     Explain(Explain),
     /// Measure one piece of work, as one JSON line (used by `make bench`).
     #[command(hide = true)]
@@ -211,6 +214,9 @@ pub struct Eval {
     /// Passes that a noisy model's verdicts are the mean of.
     #[arg(long, value_name = "K", default_value_t = 10, value_parser = clap::value_parser!(u32).range(2..=10_000))]
     pub passes: u32,
+    /// Do not look for reasons not to trust the figures (`resilience audit` does it later).
+    #[arg(long)]
+    pub no_audit: bool,
     /// Seed of everything random.
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
@@ -253,6 +259,24 @@ pub struct Verify {
     /// Attack so many survivors of each attack again, chosen at random.
     #[arg(long, value_name = "K", default_value_t = 0)]
     pub replay: u64,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Attacks can only lower an accuracy, so that whatever weakens an attack makes a model \
+    look robust. An audit tries the models on the first images of the run and looks for signs of that: \
+    `resilience list doubts` names them, `resilience explain NAME` tells how each is looked for. `eval` \
+    and `reproduce` do this by themselves; merged shards need it."
+)]
+pub struct Audit {
+    /// Folder of the run.
+    #[arg(value_name = "DIR")]
+    pub run: PathBuf,
+    /// Where the models lie now, in the order of the run [default: as the run called them].
+    #[arg(long, value_name = "MODEL")]
+    pub model: Vec<String>,
+    #[command(flatten)]
+    pub data: DataArgs,
 }
 
 #[derive(Debug, Args)]
@@ -386,6 +410,7 @@ pub enum Registry {
     Datasets,
     Attacks,
     Suites,
+    Doubts,
     Recipes,
     Methods,
     Models,

@@ -182,6 +182,29 @@ pub fn evaluate(
     Ok(evaluate::run(&mut context, plan, &models, images, store)?)
 }
 
+/// Whether there is anything to audit: attacks on all of the images. Of a shard the figures are not those
+/// of the run.
+pub fn to_audit(plan: &Plan) -> bool {
+    plan.shard == Shard::WHOLE && !plan.stages.is_empty()
+}
+
+/// Looks for reasons not to trust the figures of a finished run, and records what was found.
+pub fn audit(
+    loaded: &[Loaded],
+    images: &Images,
+    store: &mut RunStore,
+    environment: &Environment,
+    screen: &mut Screen,
+) -> Result<(), CliError> {
+    let models: Vec<_> = loaded.iter().map(|loaded| &loaded.model).collect();
+    let mut context = Context { observer: screen, clock: environment };
+    let records = resilience::audit::audit(&mut context, store, &models, images)?;
+    for ((id, _), record) in store.models()?.into_iter().zip(&records) {
+        store.add_audit(id, record)?;
+    }
+    Ok(())
+}
+
 /// Removes what an earlier run in the folder was summed up in: it would stand beside outcomes that
 /// it does not belong to.
 pub fn remove_old(dir: &Path) -> Result<(), CliError> {

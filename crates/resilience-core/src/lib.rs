@@ -7,8 +7,9 @@
 //! one that people read; [`export`] gives it to other programs. A [`manifest`] describes a model on
 //! disk (or several, and how they [`vote`]), a [`method`] how one is trained; of a training run
 //! [`training_log`] keeps what it tells while it goes on, [`overfitting`] judges it, and a
-//! [`comparison`] counts several. Progress and notices leave through [`event`] alone.
+//! [`comparison`] counts several. An [`audit`] says whether there is a reason not to trust a result. Progress and notices leave through [`event`] alone.
 
+pub mod audit;
 pub mod comparison;
 pub mod context;
 pub mod dataset;

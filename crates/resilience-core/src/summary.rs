@@ -14,6 +14,7 @@ pub use self::count::{Judged, from_store, judged};
 pub use self::evaluation::{EvaluationSummary, StageSummary, ThreatSummary};
 pub use self::file::SummaryError;
 pub use self::pair::PairSummary;
+use crate::audit::AuditRecord;
 use crate::metric::{Paired, clopper_pearson};
 use crate::record::{EnsembleRecord, LabelSource, LayerRecord, Provenance, Tool, TrainingRecord};
 use crate::threat::Norm;
@@ -97,6 +98,9 @@ pub struct ModelSummary {
     pub attacks: Vec<AttackSummary>,
     /// Accuracy against eps, one entry a curve.
     pub curves: Vec<CurveSummary>,
+    /// Whether there is a reason not to trust these figures; none where nobody has looked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audit: Option<AuditRecord>,
 }
 
 /// How many were classified correctly. Where the model is noisy, `rate` is the mean over its passes,

@@ -1,12 +1,14 @@
 //! Made-up records for the tests of this crate, in the proportions of real ones.
 
 mod attack;
+mod audit;
 mod comparison;
 mod fields;
 mod network;
 mod run;
 
 pub use self::attack::{attack, attack_with, claim, fgsm, outcome, search};
+pub use self::audit::audit;
 pub use self::comparison::{WAYS, Way, comparison, comparison_of, large_comparison};
 pub use self::fields::{documented, written};
 pub use self::network::{ensemble, resilience_cnn_layers, resnet_layers, training};

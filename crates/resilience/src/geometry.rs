@@ -304,6 +304,16 @@ pub fn dual_length(norm: Norm, gradient: &Tensor) -> Result<Tensor, EngineError>
     length(dual, &gradient.f_flatten(1, -1)?)
 }
 
+/// A radius within which every image of so many numbers can be turned into every other.
+#[must_use]
+pub fn reaches_all(norm: Norm, numbers: i64) -> f64 {
+    match norm {
+        Norm::Linf => 1.0,
+        Norm::L2 => (numbers as f64).sqrt(),
+        Norm::L1 => numbers as f64,
+    }
+}
+
 /// Whether the ball limits every number of an image by itself, so that windows of pixels can be
 /// set to its border independently.
 #[must_use]

@@ -3,11 +3,13 @@
 //!
 //! In reading order: a [`batch`] of images meets a [`model`], which is a network of the [`zoo`]
 //! put together from [`layer`]s, with its normalisation inside. An [`attack`] moves images inside
-//! the ball that [`geometry`] measures, and [`evaluate`] alone decides what it achieved. A
+//! the ball that [`geometry`] measures, and [`evaluate`] alone decides what it achieved, and an [`audit`]
+//! looks for reasons not to trust that. A
 //! [`recipe`] turns a batch into weight gradients, [`optim`] into steps, and [`train`] is the only
 //! loop. [`rng`] keys everything random.
 
 pub mod attack;
+pub mod audit;
 pub mod augment;
 pub mod batch;
 pub mod error;

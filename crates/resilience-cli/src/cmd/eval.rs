@@ -86,6 +86,9 @@ fn begin(
     };
     results::remove_old(out)?;
     results::evaluate(&plan, &loaded, &images, &mut store, environment, screen)?;
+    if results::to_audit(&plan) && !arguments.no_audit {
+        results::audit(&loaded, &images, &mut store, environment, screen)?;
+    }
     results::write(out, &store, screen)
 }
 

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use resilience::attack::{ATTACKS, AttackSpec};
+use resilience::audit::DOUBTS;
 use resilience::recipe::{Others, RECIPES, RecipeSpec};
 use resilience::settings::Setting;
 use resilience::zoo::ARCHITECTURES;
@@ -79,6 +80,16 @@ fn entries() -> Result<Vec<Entry>, CliError> {
         about: spec.about.to_owned(),
         facts: attack_facts(spec),
     });
+    let doubts = DOUBTS.iter().map(|spec| Entry {
+        kind: "doubt",
+        id: spec.id,
+        title: spec.title.to_owned(),
+        source: "after Carlini et al. 2019, On Evaluating Adversarial Robustness, and Athalye et al. 2018, \
+                 Obfuscated Gradients Give a False Sense of Security"
+            .to_owned(),
+        about: format!("{} {} What to do: {}", spec.about, spec.why, spec.remedy),
+        facts: "looked for by `resilience audit` after every evaluation".to_owned(),
+    });
     let recipes = RECIPES.iter().map(|spec| Entry {
         kind: "recipe",
         id: spec.id,
@@ -88,7 +99,7 @@ fn entries() -> Result<Vec<Entry>, CliError> {
         facts: recipe_facts(spec),
     });
     let mut entries: Vec<Entry> =
-        architectures.chain(datasets).chain(attacks).chain(recipes).collect();
+        architectures.chain(datasets).chain(attacks).chain(doubts).chain(recipes).collect();
     for name in suite::names() {
         entries.push(suite_entry(name)?);
     }

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use resilience::attack::ATTACKS;
+use resilience::audit::DOUBTS;
 use resilience::recipe::RECIPES;
 use resilience::zoo::ARCHITECTURES;
 use resilience_core::dataset::DATASETS;
@@ -20,6 +21,7 @@ pub fn run(arguments: &List, screen: &Screen) -> Result<(), CliError> {
         Registry::Datasets,
         Registry::Attacks,
         Registry::Suites,
+        Registry::Doubts,
         Registry::Recipes,
         Registry::Methods,
         Registry::Models,
@@ -78,6 +80,10 @@ fn rows(registry: Registry) -> Result<Rows, CliError> {
                     Ok((name, ids.join(", ")))
                 })
                 .collect::<Result<_, CliError>>()?,
+        ),
+        Registry::Doubts => (
+            "doubts (what an audit looks for)",
+            DOUBTS.iter().map(|spec| (spec.id, spec.title.to_owned())).collect(),
         ),
         Registry::Recipes => {
             ("recipes", RECIPES.iter().map(|spec| (spec.id, spec.title.to_owned())).collect())

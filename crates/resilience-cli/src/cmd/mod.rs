@@ -1,5 +1,6 @@
 //! One command a file.
 
+mod audit;
 mod bench;
 mod compare;
 mod eval;
@@ -30,6 +31,7 @@ pub fn run(
         Command::Train(arguments) => train::run(&arguments, environment, screen),
         Command::Compare(arguments) => compare::run(&arguments, environment, screen),
         Command::Eval(arguments) => eval::run(&arguments, environment, screen),
+        Command::Audit(arguments) => audit::run(&arguments, environment, screen),
         Command::Verify(arguments) => verify::run(&arguments, environment, screen),
         Command::Merge(arguments) => merge::run(&arguments, environment, screen),
         Command::Export(arguments) => export::run(&arguments, screen),

@@ -114,6 +114,7 @@ fn evaluate(
     };
     results::look(loaded, &plan)?;
     results::evaluate(&plan, loaded, images, &mut store, environment, screen)?;
+    results::audit(loaded, images, &mut store, environment, screen)?;
     results::write(&arguments.out, &store, screen)
 }
 

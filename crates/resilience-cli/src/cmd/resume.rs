@@ -43,6 +43,9 @@ pub fn run(
         ));
     }
     results::evaluate(&plan, &loaded, &images, &mut store, environment, screen)?;
+    if results::to_audit(&plan) && !arguments.no_audit {
+        results::audit(&loaded, &images, &mut store, environment, screen)?;
+    }
     results::write(dir, &store, screen)
 }
 

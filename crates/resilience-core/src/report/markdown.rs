@@ -18,6 +18,13 @@ pub fn markdown(runs: &[Run]) -> Result<String, ReportError> {
         robust(&view, &mut lines);
     }
     single(&view, &mut lines);
+    for (word, doubts) in part::audits(&view) {
+        lines.extend([format!("**{}**", escaped(&word)), String::new()]);
+        lines.extend(doubts.iter().map(|doubt| format!("- {}", escaped(doubt))));
+        if !doubts.is_empty() {
+            lines.push(String::new());
+        }
+    }
     lines.push(format!("95 % Clopper–Pearson intervals in brackets. {}", words::LABELS_EXPLAINED));
     lines.push(String::new());
     Ok(lines.join("\n"))

@@ -70,6 +70,15 @@ pub fn terminal(runs: &[Run], width: Option<u16>) -> Result<String, ReportError>
         text.push_str(&fill(&note, width));
         text.push('\n');
     }
+    for (word, doubts) in part::audits(&view) {
+        text.push('\n');
+        for line in
+            std::iter::once(word).chain(doubts.into_iter().map(|doubt| format!("- {doubt}")))
+        {
+            text.push_str(&fill(&line, width));
+            text.push('\n');
+        }
+    }
     // Names come from files, and could steer the terminal.
     Ok(text.replace(|c: char| c.is_control() && c != '\n', "\u{fffd}"))
 }

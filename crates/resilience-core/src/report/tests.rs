@@ -71,6 +71,26 @@ fn terminal_table() {
     insta::assert_snapshot!("terminal_100", terminal(&[run()], Some(100)).unwrap());
 }
 
+/// Would catch a doubt that does not stand before the figures, in the page or in the terminal, without
+/// what to do about it; a check that could not run being called clear; and an audit of a run that nobody
+/// audited.
+#[test]
+fn doubts_stand_before_the_figures() {
+    let mut run = run();
+    assert!(!html(&[run.clone()]).unwrap().contains("id=\"audit\""));
+    run.summary.models[0].audit = Some(testdata::audit());
+    let page = html(&[run.clone()]).unwrap();
+    assert!(page.find("id=\"audit\"").unwrap() < page.find("id=\"robustness\"").unwrap());
+    let audit = section(&page, "audit");
+    let doubtful = "doubtful, for 1 reason (2 checks ran, 1 could not)";
+    for words in [doubtful, "80.0 % of the images", "What to do: Judge it", "<td>could not</td>"] {
+        assert!(audit.contains(words), "{words}: {audit}");
+    }
+    let text = terminal(&[run.clone()], None).unwrap();
+    assert!(text.contains(doubtful) && text.contains("- the attack raises accuracy"), "{text}");
+    assert!(markdown(&[run]).unwrap().contains(doubtful));
+}
+
 /// Would catch a notice that drowns, or shapes10 under another name.
 #[test]
 fn terminal_notice() {

@@ -6,6 +6,7 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Params, Row};
 
 use super::{AttackId, ModelId, RunStore, StoreError, check};
+use crate::audit::AuditRecord;
 use crate::plan::Plan;
 use crate::record::{
     AttackOutcome, AttackRecord, CleanOutcome, Example, ModelRecord, Picture, Provenance, Unit,
@@ -84,6 +85,20 @@ impl RunStore {
             .into_iter()
             .map(|(id, row)| Ok((AttackId(id), self.checked_attack(id, row)?)))
             .collect()
+    }
+
+    /// What was looked for in the result of a model; none where it was not audited.
+    pub fn audit(&self, model: ModelId) -> Result<Option<AuditRecord>, StoreError> {
+        self.ensure_model(model)?;
+        // Stores of before have no such table.
+        let there = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'audit'";
+        if self.count(there, [])? == 0 {
+            return Ok(None);
+        }
+        let what = format!("the audit of model {}", model.0);
+        let sql = "SELECT record FROM audit WHERE model = ?1";
+        let rows = self.rows(&what, sql, [model.0], |row| row.get::<_, String>(0))?;
+        rows.first().map(|json| self.parse_json(&what, json)).transpose()
     }
 
     /// The units of an attack that were carried through.

@@ -1,4 +1,4 @@
--- Schema 2 of run.sqlite. `index` counts images of the split from 0, as the records do.
+-- Schema 3 of run.sqlite. `index` counts images of the split from 0, as the records do.
 CREATE TABLE run (
     id INTEGER PRIMARY KEY CHECK (id = 1),
     provenance TEXT NOT NULL,  -- record::Provenance as JSON
@@ -71,3 +71,9 @@ CREATE TABLE example (
     pixels BLOB NOT NULL,      -- f32, little-endian, channel by channel
     PRIMARY KEY (attack, "index")
 ) STRICT, WITHOUT ROWID;
+
+-- What was looked for in a finished result. Older stores lack this table until it is needed.
+CREATE TABLE audit (
+    model INTEGER PRIMARY KEY REFERENCES model (id),
+    record TEXT NOT NULL       -- audit::AuditRecord as JSON
+) STRICT;

@@ -5,9 +5,14 @@ use rusqlite::{Transaction, TransactionBehavior, params};
 
 use super::check::{self, Flaw};
 use super::{AttackId, ModelId, RunStore, StoreError, to_json};
+use crate::audit::AuditRecord;
 use crate::record::{
     AttackOutcome, AttackRecord, CleanOutcome, Example, ModelRecord, Picture, Unit,
 };
+
+/// The table of audits, which stores of before lack.
+const AUDIT_TABLE: &str = "CREATE TABLE IF NOT EXISTS audit (model INTEGER PRIMARY KEY REFERENCES \
+                           model (id), record TEXT NOT NULL) STRICT";
 
 impl RunStore {
     /// Records the next model of the plan with the outcome of every clean image.
@@ -148,6 +153,20 @@ impl RunStore {
         }
         self.in_transaction(|transaction| {
             transaction.execute("UPDATE run SET finished = 1", []).map(|_| ())
+        })
+    }
+
+    /// Records what was looked for in the result of a model; what was recorded before is replaced.
+    pub fn add_audit(&mut self, model: ModelId, record: &AuditRecord) -> Result<(), StoreError> {
+        self.ensure_model(model)?;
+        if !self.finished()? {
+            return Err(refused("an audit", "a run that is finished", "one that is under way"));
+        }
+        let json = to_json("an audit", record)?;
+        self.in_transaction(|transaction| {
+            transaction.execute_batch(AUDIT_TABLE)?;
+            let insert = "INSERT OR REPLACE INTO audit VALUES (?1, ?2)";
+            transaction.execute(insert, params![model.0, json]).map(|_| ())
         })
     }
 

@@ -34,7 +34,8 @@ pub fn judged(store: &RunStore) -> Result<(Summary, Vec<Judged>), SummaryError> 
         let found = Found::read(store, plan, id, record)?;
         let evaluated = evaluations::count(store, plan, &found)?;
         judged.push(Judged::of(&found, &evaluated));
-        models.push(model(plan, found, evaluated));
+        let audit = store.audit(id)?;
+        models.push(ModelSummary { audit, ..model(plan, found, evaluated) });
     }
     if models.is_empty() {
         return Err(SummaryError::Empty { path: store.path().to_owned() });
@@ -100,5 +101,6 @@ fn model(plan: &Plan, found: Found, evaluated: Vec<Evaluated>) -> ModelSummary {
         evaluations,
         attacks,
         curves,
+        audit: None,
     }
 }

@@ -229,6 +229,7 @@ fn member(way: &Way, seed: Option<u64>) -> Member {
         evaluations: Vec::new(),
         attacks: Vec::new(),
         curves: curves.clone(),
+        audit: None,
     };
     let mut run = provenance();
     run.command = "resilience compare suites/recipes.toml --out runs/example".to_owned();

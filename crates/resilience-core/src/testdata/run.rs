@@ -274,5 +274,6 @@ pub fn summary() -> Summary {
     let dir = tempfile::tempdir().unwrap();
     let mut summary = crate::summary::from_store(&store(dir.path(), 400)).unwrap();
     summary.models[2].ensemble = Some(ensemble());
+    summary.models[0].audit = Some(super::audit());
     summary
 }

@@ -64,8 +64,8 @@ fn labelled(model: &dyn Classifier, n: usize) -> Images {
     let batch = Batch::from_images(&images, 0..n).unwrap();
     let predicted = model.logits(&batch.images).unwrap().argmax(1, false);
     let predicted = Vec::<i64>::try_from(predicted).unwrap();
-    let label = |(index, class): (u8, i64)| (class as u8 + u8::from(index % 7 == 3)) % 10;
-    let labels = (0_u8..).zip(predicted).map(label).collect();
+    let label = |(index, class): (usize, i64)| (class as u8 + u8::from(index % 7 == 3)) % 10;
+    let labels = predicted.into_iter().enumerate().map(label).collect();
     Images::new(&shapes10::SPEC, Split::Test, images.pixels().to_vec(), labels)
 }
 

@@ -3,6 +3,7 @@
 
 mod architecture;
 mod attacks;
+mod audit;
 mod bars;
 mod claims;
 mod cost;
@@ -22,6 +23,7 @@ mod training;
 use super::ReportError;
 use super::view::View;
 
+pub use self::audit::lines as audits;
 pub use self::headline::sentences;
 pub use self::leaking::findings;
 
@@ -29,8 +31,9 @@ pub use self::leaking::findings;
 pub type Part = fn(&View<'_>) -> Result<String, ReportError>;
 
 /// All parts in order.
-pub static PARTS: [Part; 17] = [
+pub static PARTS: [Part; 18] = [
     headline::part,
+    audit::part,
     claims::part,
     attacks::part,
     curve::part,

@@ -5,6 +5,7 @@ mod evidence;
 mod merge;
 
 use super::*;
+use crate::audit::AuditRecord;
 use crate::record::{AttackOutcome, AttackRecord, CleanOutcome, Example, ModelRecord, Unit};
 use crate::testdata;
 
@@ -107,6 +108,29 @@ fn everything_reads_back_as_written() {
     assert_eq!(store.example(attack, 4).unwrap(), None);
     let left: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
     assert_eq!(left, [FILE], "nothing else stays in the folder");
+}
+
+/// Would catch an audit that is lost, kept beside an older one or recorded of a run that is under way, and
+/// stores from before there were audits being refused or read as audited.
+#[test]
+fn an_audit_is_kept_with_the_run() {
+    let dir = tempfile::tempdir().unwrap();
+    let sample = sample(5);
+    let (mut store, model, _) = sample.under_way(dir.path());
+    let error = store.add_audit(model, &testdata::audit()).unwrap_err().to_string();
+    assert!(error.contains("finished"), "{error}");
+    drop(store);
+
+    let mut store = testdata::store(&dir.path().join("whole"), 20);
+    let model = store.models().unwrap()[0].0;
+    assert_eq!(store.audit(model).unwrap(), None);
+    store.connection.execute_batch("DROP TABLE audit").unwrap();
+    assert_eq!(store.audit(model).unwrap(), None, "a store of before");
+    let first = testdata::audit();
+    store.add_audit(model, &first).unwrap();
+    let second = AuditRecord { seconds: 2.5, ..first };
+    store.add_audit(model, &second).unwrap();
+    assert_eq!(store.audit(model).unwrap(), Some(second));
 }
 
 /// Would catch a run that goes on and does again what it had done, or takes half a unit for a
