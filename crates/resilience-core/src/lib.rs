@@ -4,7 +4,8 @@
 //! In reading order: [`threat`] and [`record`] are the vocabulary; [`mod@format`] turns files into
 //! plain buffers and [`dataset`] turns those into labelled images; [`store`] keeps what a run
 //! found, [`metric`] counts it, [`summary`] is the result that machines read and [`report`] the
-//! one that people read; [`export`] gives it to other programs. A [`manifest`] describes a model on
+//! one that people read; [`export`] gives it to other programs. The [`leaderboard`] is what others
+//! have published, and where a result stands among it. A [`manifest`] describes a model on
 //! disk (or several, and how they [`vote`]), a [`method`] how one is trained; of a training run
 //! [`training_log`] keeps what it tells while it goes on, [`overfitting`] judges it, and a
 //! [`comparison`] counts several. An [`audit`] says whether there is a reason not to trust a result. Progress and notices leave through [`event`] alone.
@@ -16,6 +17,7 @@ pub mod dataset;
 pub mod event;
 pub mod export;
 pub mod format;
+pub mod leaderboard;
 pub mod manifest;
 pub mod method;
 pub mod metric;

@@ -52,7 +52,8 @@ impl FromStr for Norm {
 }
 
 /// A radius, on the scale where a pixel lies in [0, 1]. Parses from and prints as `8/255` or `0.1`.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Eps {
     numerator: f64,
     denominator: Option<f64>,
@@ -114,6 +115,20 @@ impl FromStr for Eps {
             None => Self { numerator: number(text)?, denominator: None },
         };
         eps.checked(text)
+    }
+}
+
+impl TryFrom<String> for Eps {
+    type Error = ThreatError;
+
+    fn try_from(text: String) -> Result<Self, ThreatError> {
+        text.parse()
+    }
+}
+
+impl From<Eps> for String {
+    fn from(eps: Eps) -> Self {
+        eps.to_string()
     }
 }
 
