@@ -116,3 +116,27 @@ fn finished(stages: &[Stage], ground: Ground) -> Result<Vec<Stage>, CliError> {
     }
     Ok(all)
 }
+
+#[cfg(test)]
+mod tests {
+    use resilience_core::leaderboard::{Effort, Ran, effort};
+    use resilience_core::suite;
+
+    use super::*;
+
+    /// Would catch our form of AutoAttack drifting away from what published claims are by: its settings
+    /// are in the suite's file and in the attacks, and those that count in the leaderboard.
+    #[test]
+    fn the_standard_suite_is_the_published_one() {
+        let ground = Ground { norm: Norm::Linf, n: 10_000, classes: 10 };
+        let tried = |name: &str| {
+            let suite = suite::find(name).unwrap();
+            let eps = [Eps::usual(Norm::Linf)];
+            let stages = suite_stages(&suite, &eps, (false, false), ground).unwrap();
+            let ran = stages.iter().map(|s| Ran { id: &s.attack, settings: &s.settings });
+            effort(&ran.collect::<Vec<_>>())
+        };
+        assert_eq!(tried("autoattack-standard"), Effort::Same);
+        assert_eq!(tried("quick"), Effort::Less);
+    }
+}

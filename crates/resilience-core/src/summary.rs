@@ -40,6 +40,18 @@ pub struct Summary {
     pub pairs: Vec<PairSummary>,
 }
 
+impl Summary {
+    /// The same without what others have published: what the outcomes alone amount to, whichever claims
+    /// come with the program.
+    #[must_use]
+    pub fn without_places(mut self) -> Self {
+        for evaluation in self.models.iter_mut().flat_map(|model| &mut model.evaluations) {
+            evaluation.place = None;
+        }
+        self
+    }
+}
+
 /// The part of a data set that a rate is over.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -1,7 +1,7 @@
 //! The same figures as a few lines of Markdown, for an issue or a README.
 
 use super::view::{View, any_judged, attack_names, claim, judged};
-use super::{ReportError, Run, part, words};
+use super::{ReportError, Run, part, published, words};
 use crate::paper;
 
 /// Title, notices, findings and the table.
@@ -68,6 +68,9 @@ fn robust(view: &View<'_>, lines: &mut Vec<String>) {
         }
     }
     lines.extend([String::new(), UPPER_BOUND.to_owned(), String::new()]);
+    for sentence in published::sentences(view) {
+        lines.extend([escaped(&sentence), String::new()]);
+    }
 }
 
 const UPPER_BOUND: &str = "Robust accuracy is an upper bound: what these attacks left of all images. A stronger attack can \

@@ -1,13 +1,15 @@
 //! The tables for the terminal, as text.
 
 mod bench;
+mod leaderboard;
 mod robust;
 
 use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, Width, presets};
 
 pub use self::bench::{Bench, Form, Rate, SuiteTime, bench};
+pub use self::leaderboard::leaderboard;
 use super::view::{View, any_judged, claim, has_fgsm, judged};
-use super::{ReportError, Run, part, words};
+use super::{ReportError, Run, part, published, words};
 use crate::paper;
 
 /// The table of models and metrics with what must be known about it.
@@ -31,6 +33,15 @@ pub fn terminal(runs: &[Run], width: Option<u16>) -> Result<String, ReportError>
             text.push('\n');
         }
         text.push('\n');
+        let published = published::sentences(&view);
+        if !published.is_empty() {
+            text += "Among published claims (resilience leaderboard):\n";
+            for sentence in published {
+                text += &fill(&format!("- {sentence}"), width);
+                text.push('\n');
+            }
+            text.push('\n');
+        }
         notes.push(
             "FGSM: what a single gradient step claims. Robust: what is left when all attacks have had \
              their turn, an upper bound; a stronger attack can only lower it."

@@ -159,12 +159,6 @@ pub fn headline(model: &ModelSummary) -> Option<&EvaluationSummary> {
     planned.or_else(|| finished().next())
 }
 
-/// Whether an evaluation has nothing but a single step or noise to show for itself.
-pub fn is_weak(evaluation: &EvaluationSummary) -> bool {
-    let weak = |id: &str| id == "fgsm" || id.starts_with("noise-");
-    evaluation.attacks.iter().all(|attack| weak(&attack.id))
-}
-
 /// The attacks of an evaluation, each name once, in order: `APGD-CE and APGD-T`.
 pub fn attack_names(evaluation: &EvaluationSummary) -> String {
     let mut names: Vec<String> = Vec::new();

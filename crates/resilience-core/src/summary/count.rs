@@ -4,6 +4,7 @@ mod attacks;
 mod evaluations;
 mod found;
 mod pairs;
+mod place;
 #[cfg(test)]
 mod tests;
 
@@ -11,6 +12,7 @@ use self::evaluations::Evaluated;
 use self::found::Found;
 pub use self::pairs::Judged;
 use super::{Correct, DatasetSummary, ModelSummary, SCHEMA, Summary, SummaryError, ThreatSummary};
+use crate::leaderboard;
 use crate::metric;
 use crate::plan::{Plan, Shard};
 use crate::record::ModelRecord;
@@ -30,9 +32,13 @@ pub fn judged(store: &RunStore) -> Result<(Summary, Vec<Judged>), SummaryError> 
     run.notices.extend(shard_notice(plan));
     let mut models = Vec::new();
     let mut judged = Vec::new();
+    let claims = leaderboard::published()?;
     for (id, record) in store.models()? {
         let found = Found::read(store, plan, id, record)?;
-        let evaluated = evaluations::count(store, plan, &found)?;
+        let mut evaluated = evaluations::count(store, plan, &found)?;
+        for Evaluated { summary, .. } in &mut evaluated {
+            summary.place = place::among(&claims, plan, &found.record, summary);
+        }
         judged.push(Judged::of(&found, &evaluated));
         let audit = store.audit(id)?;
         models.push(ModelSummary { audit, ..model(plan, found, evaluated) });

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Correct;
+use crate::leaderboard::Place;
 use crate::metric::CostPoint;
 use crate::record::{LabelSource, Scope};
 use crate::threat::Norm;
@@ -48,6 +49,9 @@ pub struct EvaluationSummary {
     /// Images that are broken by what was found outside these attacks: at a smaller radius, or on a
     /// curve.
     pub carried: u64,
+    /// Where `robust` would stand among published claims; none where nothing is published for this
+    /// data set, norm and radius, or where the figure cannot be held against a claim.
+    pub place: Option<Place>,
     /// The attacks, in order.
     pub attacks: Vec<StageSummary>,
     /// What is left when each image may have cost at most so many passes of these attacks.
@@ -92,6 +96,13 @@ pub struct StageSummary {
 }
 
 impl EvaluationSummary {
+    /// Whether it has nothing but a single step or noise to show for itself.
+    #[must_use]
+    pub fn is_weak(&self) -> bool {
+        let weak = |id: &str| id == "fgsm" || id.starts_with("noise-");
+        self.attacks.iter().all(|attack| weak(&attack.id))
+    }
+
     /// Images that were broken by so small a margin that another machine may decide otherwise.
     #[must_use]
     pub fn boundary(&self) -> u64 {

@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::{SCHEMA, Summary};
 use crate::format::atomic::{self, AtomicError};
+use crate::leaderboard::LeaderboardError;
 use crate::store::StoreError;
 use crate::threat::ThreatError;
 
@@ -17,6 +18,9 @@ pub enum SummaryError {
     /// The run store.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A published claim that comes with the program.
+    #[error(transparent)]
+    Leaderboard(#[from] LeaderboardError),
     /// No model was evaluated.
     #[error("'{path}' holds no evaluated model yet; the run was broken off, run it again")]
     Empty {

@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use crate::report::view::{Subject, View, any_judged, attack_names, claim, is_weak, judged};
+use crate::report::view::{Subject, View, any_judged, attack_names, claim, judged};
 use crate::report::{ReportError, words};
 use crate::summary::{Correct, EvaluationSummary};
 
@@ -87,7 +87,7 @@ fn row(subject: &Subject<'_>, at: &EvaluationSummary) -> Row {
     });
     let robust = at.finished.then(|| {
         let mut figure = Figure::over(at.robust);
-        if is_weak(at) {
+        if at.is_weak() {
             figure.note += ", weak attacks only";
         }
         figure

@@ -17,6 +17,7 @@ mod moves;
 mod pairs;
 mod paper;
 mod provenance;
+mod published;
 mod table;
 mod training;
 
@@ -35,6 +36,7 @@ pub static PARTS: [Part; 18] = [
     headline::part,
     audit::part,
     claims::part,
+    published::part,
     attacks::part,
     curve::part,
     cost::part,

@@ -101,6 +101,8 @@ fn evaluate(
         clean: Correct::of_shares(metric::correct(clean), n),
         robust: Correct::of_shares(standing.left(), n),
         carried,
+        // Found when the figures are there.
+        place: None,
         attacks,
         cost: metric::cost_curve(n, start, standing.losses(), standing.most_spent()),
     };

@@ -1,8 +1,6 @@
 //! What is left when everything was tried, and what a single step had claimed.
 
-use crate::report::view::{
-    Ahead, Claim, Subject, View, attack_names, claim, headline, is_weak, leaks,
-};
+use crate::report::view::{Ahead, Claim, Subject, View, attack_names, claim, headline, leaks};
 use crate::report::words;
 use crate::summary::{Correct, EvaluationSummary};
 
@@ -129,7 +127,7 @@ fn gap(group: &[Candidate<'_>]) -> Option<String> {
         Some((claim.correct.rate - candidate.at.robust.rate, claim, candidate))
     });
     let (gap, claim, candidate) = gaps.max_by(|a, b| a.0.total_cmp(&b.0))?;
-    if gap <= 0.0 || is_weak(candidate.at) {
+    if gap <= 0.0 || candidate.at.is_weak() {
         return None;
     }
     let Claim { correct, labels } = claim;
@@ -156,7 +154,7 @@ fn tried(at: &EvaluationSummary) -> String {
 
 fn meaning(best: &Candidate<'_>) -> String {
     let dataset = &best.subject.model.dataset;
-    let caution = if is_weak(best.at) {
+    let caution = if best.at.is_weak() {
         " Nothing but a single step or noise was tried here, which says little."
     } else {
         ""
