@@ -1,5 +1,6 @@
 //! The command line, as typed.
 
+mod leaderboard;
 mod train;
 mod workload;
 
@@ -12,6 +13,7 @@ use resilience_core::record::LabelSource;
 use resilience_core::threat::{Eps, Norm};
 use resilience_core::view::Precision;
 
+pub use self::leaderboard::Leaderboard;
 pub use self::train::{Options, Train};
 pub use self::workload::{Workload, WorkloadArgs};
 use crate::error::CliError;
@@ -55,6 +57,8 @@ pub enum Command {
     Export(Export),
     /// Write one HTML page of one or several finished runs.
     Report(Report),
+    /// Show what others have published: robust accuracies under AutoAttack, and under corruptions.
+    Leaderboard(Leaderboard),
     /// Measure how fast a model is on this machine, and predict how long each suite would take.
     Bench(Bench),
     /// List what the program knows.

@@ -8,6 +8,7 @@ use resilience_core::dataset::DatasetError;
 use resilience_core::dataset::download::DownloadError;
 use resilience_core::export::ExportError;
 use resilience_core::format::FormatError;
+use resilience_core::leaderboard::LeaderboardError;
 use resilience_core::manifest::ManifestError;
 use resilience_core::method::MethodError;
 use resilience_core::report::ReportError;
@@ -100,6 +101,9 @@ pub enum CliError {
     /// Shards that do not make a whole.
     #[error(transparent)]
     Merge(#[from] MergeError),
+    /// The published claims'.
+    #[error(transparent)]
+    Leaderboard(#[from] LeaderboardError),
     /// An export's.
     #[error(transparent)]
     Export(#[from] ExportError),
@@ -181,6 +185,11 @@ impl CliError {
                 | EngineError::Setting { .. }
                 | EngineError::RecipeNorm { .. }
                 | EngineError::RecipeOthers { .. },
+            )
+            | Self::Leaderboard(
+                LeaderboardError::UnknownDataset { .. }
+                | LeaderboardError::UnknownThreat { .. }
+                | LeaderboardError::Nothing { .. },
             )
             | Self::Suite(SuiteError::Unknown { .. }) => exit::USAGE,
             Self::NotVerified { .. } => exit::NOT_VERIFIED,

@@ -64,6 +64,25 @@ fn train_eval_and_report_work_together() {
     assert_eq!(clean("run"), clean("other"), "the two forms of weights are the same model");
 }
 
+/// Would catch published claims that are not in the program itself, an overview without end, and JSON
+/// that says something else than the files.
+#[test]
+fn published_claims_are_listed() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let all = done("leaderboard", at);
+    assert!(all.contains("imagenet linf 4/255: the first 5 of 30 claims"), "{all}");
+    assert!(all.lines().count() < 90, "{all}");
+    let one = done("leaderboard --dataset cifar10 --norm l2", at);
+    assert!(one.contains("cifar10 l2 0.5: 21 claims") && !one.contains("linf"), "{one}");
+    let json =
+        done("leaderboard --dataset cifar10 --norm linf --architecture resnet-32 --json", at);
+    let rows: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!((&rows[0]["rank"], &rows[0]["id"]), (&81.into(), &"Pang2020Rethinking".into()));
+    assert_eq!((&rows[0]["robust"], &rows[0]["eps"]), (&43.48.into(), &"8/255".into()));
+    assert_eq!(rows.as_array().map(Vec::len), Some(1));
+}
+
 /// Would catch an error that does not name the thing, or another exit code than documented.
 #[test]
 fn mistakes_are_named_with_their_remedy() {
@@ -72,6 +91,9 @@ fn mistakes_are_named_with_their_remedy() {
     fails("evaluate", at, 2, &["eval"]);
     fails("list attack", at, 2, &["attacks"]);
     fails("explain fgms", at, 2, &["did you mean 'fgsm'"]);
+    fails("leaderboard --dataset cifr10", at, 2, &["did you mean 'cifar10'", "imagenet"]);
+    fails("leaderboard --norm l1", at, 2, &["'l1'", "linf, l2, corruptions"]);
+    fails("leaderboard --dataset imagenet --eps 8/255", at, 2, &["imagenet linf 4/255"]);
     fails("train --recipe standart --out m.pth", at, 2, &["did you mean 'standard'"]);
     fails(
         "train --recipe standard --arch resnet3 --out m.pth",

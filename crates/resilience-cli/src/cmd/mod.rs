@@ -6,6 +6,7 @@ mod compare;
 mod eval;
 mod explain;
 mod export;
+mod leaderboard;
 mod list;
 mod merge;
 mod report;
@@ -36,6 +37,7 @@ pub fn run(
         Command::Merge(arguments) => merge::run(&arguments, environment, screen),
         Command::Export(arguments) => export::run(&arguments, screen),
         Command::Report(arguments) => report::run(&arguments, screen),
+        Command::Leaderboard(arguments) => leaderboard::run(&arguments, screen),
         Command::Bench(arguments) => bench::run(&arguments, environment, screen),
         Command::List(arguments) => list::run(&arguments, screen),
         Command::Explain(arguments) => explain::run(&arguments, screen),
