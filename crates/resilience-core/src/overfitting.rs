@@ -192,7 +192,7 @@ fn catastrophic(history: &[Point]) -> Option<Finding> {
 fn one_answer(history: &[Point]) -> Option<Finding> {
     let [.., before, now] = history else { return None };
     let unmoved = |point: &Point| {
-        let count = |rate: Rate| (rate.rate * rate.n as f64).round();
+        let count = |rate: Rate| (rate.rate * rate.n as f64).round() as u64;
         let same = count(point.clean) == count(point.fgsm) && count(point.fgsm) == count(point.pgd);
         same && point.clean.rate <= 0.5
     };

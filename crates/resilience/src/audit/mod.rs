@@ -98,9 +98,14 @@ impl Answer {
 }
 
 impl DoubtSpec {
-    /// Looks for it.
+    /// Looks for it; where an attack that it needs does not know the norm, it could not be looked for.
     pub fn look(&self, subject: &Subject) -> Result<Finding, EngineError> {
-        let answer = (self.check)(subject)?;
+        let answer = match (self.check)(subject) {
+            Err(error @ EngineError::NormNotSupported { .. }) => {
+                Answer::unknown(&format!("{error}."))
+            }
+            answer => answer?,
+        };
         Ok(Finding {
             id: self.id.to_owned(),
             title: self.title.to_owned(),

@@ -20,9 +20,6 @@ fn check(subject: &Subject) -> Result<Answer, EngineError> {
     let Some(threat) = subject.threat() else {
         return Ok(Answer::unknown("Nothing was attacked."));
     };
-    if !crate::attack::find("noise-uniform")?.norms.contains(&threat.norm()) {
-        return Ok(Answer::unknown("There is no uniform noise in this norm."));
-    }
     let seen = subject.seen(threat, &Drill::new("noise-uniform", &[("restarts", "10")]))?;
     let broken = subject.broken()?;
     let rows = || (0..subject.right().len()).filter(|&row| subject.right()[row]);

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use resilience_core::dataset::Images;
-use resilience_core::plan::{ModelPlan, Plan, Stage};
+use resilience_core::plan::{ModelPlan, Plan, Stage, ThreatPlan};
 use resilience_core::record::{AttackRecord, CleanOutcome};
 use resilience_core::store::{AttackId, ModelId, RunStore};
 use resilience_core::summary::ModelSummary;
@@ -56,7 +56,7 @@ impl<'a> Subject<'a> {
         let clean = store.clean(id)?;
         let first: Vec<&CleanOutcome> = clean.iter().take(IMAGES).collect();
         let rows: Vec<usize> = first.iter().map(|outcome| outcome.index as usize).collect();
-        let threat = plan.headline.as_ref().map(|headline| headline.threat()).transpose();
+        let threat = plan.headline.as_ref().map(ThreatPlan::threat).transpose();
         let threat = threat.map_err(|error| EngineError::Input {
             what: "threat of the plan",
             expected: "a norm and a radius".to_owned(),

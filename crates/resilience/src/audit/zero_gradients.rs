@@ -1,5 +1,7 @@
 //! Gradients that are zero or drown.
 
+use std::fmt::Write as _;
+
 use tch::Tensor;
 
 use super::trace::Drill;
@@ -50,7 +52,8 @@ fn check(subject: &Subject) -> Result<Answer, EngineError> {
         let broken = |trace: &[bool]| rows.iter().filter(|&&row| trace[row as usize]).count();
         let (by_cross, by_ratio) = (broken(&cross.broken), broken(&ratio.broken));
         hidden = by_ratio.saturating_sub(by_cross);
-        what += &format!(
+        let _ = write!(
+            what,
             "; on the cross-entropy Auto-PGD breaks {}, on the ratio of logits {}",
             of(by_cross, n),
             of(by_ratio, n)

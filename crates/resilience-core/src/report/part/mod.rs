@@ -32,7 +32,7 @@ pub use self::leaking::findings;
 pub type Part = fn(&View<'_>) -> Result<String, ReportError>;
 
 /// All parts in order.
-pub static PARTS: [Part; 18] = [
+pub static PARTS: [Part; 19] = [
     headline::part,
     audit::part,
     claims::part,
