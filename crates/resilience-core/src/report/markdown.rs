@@ -20,7 +20,10 @@ pub fn markdown(runs: &[Run]) -> Result<String, ReportError> {
     single(&view, &mut lines);
     for (word, doubts) in part::audits(&view) {
         lines.extend([format!("**{}**", escaped(&word)), String::new()]);
-        lines.extend(doubts.iter().map(|doubt| format!("- {}", escaped(doubt))));
+        for doubt in &doubts {
+            let (title, what) = (escaped(&doubt.title), escaped(&doubt.what));
+            lines.push(format!("- **{title}**: {what} What to do: {}", escaped(&doubt.remedy)));
+        }
         if !doubts.is_empty() {
             lines.push(String::new());
         }

@@ -82,10 +82,14 @@ pub fn terminal(runs: &[Run], width: Option<u16>) -> Result<String, ReportError>
         text.push('\n');
     }
     for (word, doubts) in part::audits(&view) {
+        let mut lines = vec![word];
+        for doubt in doubts {
+            lines.push(format!("- {}: {}", doubt.title, doubt.what));
+            lines.push(format!("  Why it matters: {}", doubt.why));
+            lines.push(format!("  What to do: {}", doubt.remedy));
+        }
         text.push('\n');
-        for line in
-            std::iter::once(word).chain(doubts.into_iter().map(|doubt| format!("- {doubt}")))
-        {
+        for line in lines {
             text.push_str(&fill(&line, width));
             text.push('\n');
         }

@@ -32,8 +32,9 @@ fn check(subject: &Subject) -> Result<Answer, EngineError> {
         return Ok(Answer::doubt_if(false, what.to_owned(), &[]));
     }
     if steps <= FEW {
+        let steps_in_words = if steps == 1 { "one step" } else { &format!("{steps} steps") };
         let what = format!(
-            "No attack of the run takes more than {steps} steps, and images are left that it did not \
+            "No attack of the run takes more than {steps_in_words}, and images are left that it did not \
              break."
         );
         return Ok(Answer::doubt_if(true, what, &[("steps", f64::from(steps))]));

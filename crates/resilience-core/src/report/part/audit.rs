@@ -58,20 +58,14 @@ pub fn part(view: &View<'_>) -> Result<String, ReportError> {
     Ok(AuditTemplate { audits }.render()?)
 }
 
-/// For each model the overall word, then a line for each doubt: what was seen, and what to do.
-pub fn lines(view: &View<'_>) -> Vec<(String, Vec<String>)> {
-    let of = |finding: &Finding| {
-        format!(
-            "{}: {} {} What to do: {}",
-            finding.title, finding.what, finding.why, finding.remedy
-        )
-    };
+/// For each model the overall word, and its doubts.
+pub fn audits<'a>(view: &View<'a>) -> Vec<(String, Vec<&'a Finding>)> {
     view.subjects
         .iter()
         .filter_map(|subject| {
             let record = subject.model.audit.as_ref()?;
             let word = format!("Audit of {}: {}.", subject.name, record.word());
-            Some((word, record.doubts().map(of).collect()))
+            Some((word, record.doubts().collect()))
         })
         .collect()
 }

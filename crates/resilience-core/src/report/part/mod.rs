@@ -24,7 +24,7 @@ mod training;
 use super::ReportError;
 use super::view::View;
 
-pub use self::audit::lines as audits;
+pub use self::audit::audits;
 pub use self::headline::sentences;
 pub use self::leaking::findings;
 
