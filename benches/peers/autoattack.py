@@ -25,7 +25,7 @@ def main():
     parser.add_argument("--autoattack", required=True, help="a checkout of fra31/auto-attack")
     parser.add_argument("--data", required=True, help="folder of CIFAR-10's binary version")
     parser.add_argument("--weights", required=True, help="a ResNet-32 or ResNet-2B checkpoint")
-    parser.add_argument("--norm", choices=["linf", "l2"], default="linf")
+    parser.add_argument("--norm", choices=["linf", "l2", "l1"], default="linf")
     parser.add_argument("--eps", default="8/255")
     parser.add_argument("--n", type=int, default=100)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
@@ -39,7 +39,7 @@ def main():
     model = networks.load(arguments.weights)
     top, _, bottom = arguments.eps.partition("/")
     eps = float(top) / float(bottom or 1)
-    norm = {"linf": "Linf", "l2": "L2"}[arguments.norm]
+    norm = {"linf": "Linf", "l2": "L2", "l1": "L1"}[arguments.norm]
     attack = AutoAttack(
         model, norm=norm, eps=eps, version="standard", seed=0, device="cpu", verbose=False
     )

@@ -1,6 +1,6 @@
 //! The words for what an attacker may do: a norm and a radius.
 //!
-//! Only this file and the engine's `geometry.rs` match on [`Norm`].
+//! Only this file and the engine's `geometry` match on [`Norm`].
 
 use std::fmt;
 use std::str::FromStr;

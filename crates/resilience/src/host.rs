@@ -18,16 +18,31 @@ pub const LANES: usize = 8;
 pub trait Number: Element + Copy + Into<f64> + Send + Sync {
     /// The nearest such number.
     fn nearest(value: f64) -> Self;
+
+    /// The nearest such number that is no farther from `origin` than the value is.
+    fn inwards(value: f64, origin: Self) -> Self;
 }
 
 impl Number for f32 {
     fn nearest(value: f64) -> Self {
         value as Self
     }
+
+    fn inwards(value: f64, origin: Self) -> Self {
+        let (near, far) = (value as Self, (value - f64::from(origin)).abs());
+        if (f64::from(near) - f64::from(origin)).abs() <= far {
+            return near;
+        }
+        if near > origin { near.next_down() } else { near.next_up() }
+    }
 }
 
 impl Number for f64 {
     fn nearest(value: f64) -> Self {
+        value
+    }
+
+    fn inwards(value: f64, _: Self) -> Self {
         value
     }
 }

@@ -40,7 +40,7 @@ use crate::settings::{RESTARTS, Range, Setting};
 
 const SOURCE: &str = "Croce and Hein 2020, Minimally Distorted Adversarial Examples with a Fast \
                       Adaptive Boundary Attack; fra31/auto-attack";
-const NORMS: &[Norm] = &[Norm::Linf, Norm::L2];
+const NORMS: &[Norm] = &Norm::ALL;
 const STEPS: Setting =
     Setting { name: "steps", value: Range::Count(100, 1, 100_000), about: "steps" };
 const ALPHA_MAX: Setting = Setting {

@@ -140,6 +140,12 @@ pub trait State {
     /// One step: a candidate for every row.
     fn step(&mut self, oracle: &Oracle) -> Result<Candidates, EngineError>;
 
+    /// How far from the clean images the candidates of the last step may lie, in units of eps: 1, but
+    /// for a search that passes through a larger ball on its way.
+    fn reach(&self) -> f64 {
+        1.0
+    }
+
     /// Every tensor that has to lose the rows which are done.
     fn tensors(&mut self) -> Vec<&mut Tensor>;
 

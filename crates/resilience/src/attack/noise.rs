@@ -1,8 +1,8 @@
 //! Random noise: what a perturbation does that is not aimed. A baseline, not an attack.
 //!
 //! Update: x' = clip(x + n, 0, 1), where n is uniform in the ball (`noise-uniform`) or Gaussian and
-//! cut back to the ball (`noise-gaussian`: standard deviation eps / 2 for Linf, eps / sqrt(d) for
-//! L2 with d numbers an image). Each restart draws anew; a sample counts as broken when any draw
+//! cut back to the ball (`noise-gaussian`: standard deviation eps / 2 for Linf; with d numbers an
+//! image eps / sqrt(d) for L2 and eps sqrt(pi / 2) / d for L1, whose mean length is eps). Each restart draws anew; a sample counts as broken when any draw
 //! breaks it.
 //!
 //! Shapes: `[n,c,h,w]` x `[n]` -> `[n,c,h,w]`. One forward pass an image and draw, no gradient.
@@ -27,12 +27,12 @@ const DRAWS: Setting = Setting {
 pub static UNIFORM: AttackSpec = AttackSpec {
     id: "noise-uniform",
     title: "Uniform noise (a baseline)",
-    source: "folklore; for Linf every pixel is uniform in [-eps, eps], for L2 the point is uniform \
+    source: "folklore; for Linf every pixel is uniform in [-eps, eps], else the point is uniform \
              in the ball",
     about: "Draws points of the ball at random. It says what perturbations do that nobody aimed: a \
             model that falls here has no need of an attack. That a model withstands it says nothing \
             of attacks.",
-    norms: &[Norm::Linf, Norm::L2],
+    norms: &Norm::ALL,
     search: Search::WithinBall,
     settings: &[DRAWS],
     make: |request| make(request.threat, request.settings.count("restarts"), Kind::Uniform),
@@ -42,11 +42,11 @@ pub static UNIFORM: AttackSpec = AttackSpec {
 pub static GAUSSIAN: AttackSpec = AttackSpec {
     id: "noise-gaussian",
     title: "Gaussian noise (a baseline)",
-    source: "folklore; standard deviation eps / 2 for Linf, eps / sqrt(d) for L2, cut back to the \
-             ball",
+    source: "folklore; standard deviation eps / 2 for Linf, such that the mean length is eps for L2 \
+             and L1, cut back to the ball",
     about: "Adds independent Gaussian noise of about the ball's size and cuts it back to the ball. A \
             baseline like noise-uniform, nearer to what sensors do.",
-    norms: &[Norm::Linf, Norm::L2],
+    norms: &Norm::ALL,
     search: Search::WithinBall,
     settings: &[DRAWS],
     make: |request| make(request.threat, request.settings.count("restarts"), Kind::Gaussian),

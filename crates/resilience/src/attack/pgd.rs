@@ -1,11 +1,18 @@
 //! Projected gradient descent.
 //!
-//! Source: Madry et al. 2018, Towards Deep Learning Models Resistant to Adversarial Attacks. From
-//! the same start its iterates agree with torchattacks' `PGD` and `PGDL2`.
+//! Source: Madry et al. 2018, Towards Deep Learning Models Resistant to Adversarial Attacks; for L1
+//! Tramèr and Boneh 2019, Adversarial Training and Robustness for Multiple Perturbations (SLIDE). From
+//! the same start its iterates agree with torchattacks' `PGD` and `PGDL2`; in L1 with steps of foolbox's
+//! `SparseL1DescentAttack`, projected by fra31/auto-attack's `L1_projection`.
 //!
 //! Update: `x <- project(x + step_size eps d)`, where d is the direction of unit length in which the
 //! loss grows fastest; the projection is onto the ball, then the box. It starts uniform in the
 //! ball, or at the clean image.
+//!
+//! In L1 the steepest direction is a single number of the image, which is soon at the border of the
+//! box. There d has the signs of the gradient's largest entries, a share `sparsity` of them, all of the
+//! same size; entries that would push a number out of the box that is at its border already are left
+//! out. The projection is onto ball and box together.
 //!
 //! | setting | default | range |
 //! |---|---|---|
@@ -15,19 +22,21 @@
 //! | start | random | random, clean |
 //! | targets | 0: untargeted | 0 .. 1000; so many likeliest wrong classes, one round each |
 //! | loss | ce | ce, dlr, margin |
+//! | `sparsity` | 0.01 (L1 only) | above 0 .. 1 |
 //! | eot | 1 | 1 .. |
 //!
 //! Shapes: `[n,c,h,w]` x `[n]` -> `[n,c,h,w]`. Steps + 1 forward and steps backward passes.
 //!
-//! Other than in the reference every iterate is a candidate, the start included, not only the last
-//! one: what was broken on the way stays broken.
+//! Other than in the references every iterate is a candidate, the start included, not only the last
+//! one: what was broken on the way stays broken. foolbox projects onto the L1 ball and clips then, which
+//! is another point than the nearest of both.
 
 use resilience_core::threat::{Norm, Threat};
 use tch::{Kind, Tensor};
 
 use super::{Attack, AttackSpec, Candidates, Request, Rows, Search, State, noise};
 use crate::error::EngineError;
-use crate::geometry;
+use crate::geometry::{self, SparseStep};
 use crate::loss::Objective;
 use crate::model::{Oracle, Passes};
 use crate::settings::{EOT, RESTARTS, Range, Setting};
@@ -36,14 +45,15 @@ use crate::settings::{EOT, RESTARTS, Range, Setting};
 pub static SPEC: AttackSpec = AttackSpec {
     id: "pgd",
     title: "Projected gradient descent",
-    source: "Madry et al. 2018, Towards Deep Learning Models Resistant to Adversarial Attacks; \
-             torchattacks PGD, PGDL2",
+    source: "Madry et al. 2018, Towards Deep Learning Models Resistant to Adversarial Attacks \
+             (torchattacks PGD, PGDL2); for L1 Tramer and Boneh 2019, Adversarial Training and \
+             Robustness for Multiple Perturbations (foolbox SparseL1DescentAttack)",
     about: "Steps of fixed length along the steepest direction, each projected back onto the ball. \
             The standard first attack that deserves the name. Its step size is a guess: too large \
             and it jumps about, too small and it does not arrive; APGD adapts it. It fails where \
             gradients are masked (saturated, shattered or random), and then accuracy under PGD is \
             far above the truth: compare with Square, which needs no gradient.",
-    norms: &[Norm::Linf, Norm::L2],
+    norms: &Norm::ALL,
     search: Search::WithinBall,
     settings: &[
         Setting { name: "steps", value: Range::Count(40, 1, 100_000), about: "gradient steps" },
@@ -68,6 +78,11 @@ pub static SPEC: AttackSpec = AttackSpec {
             value: Range::Choice(&["ce", "dlr", "margin"]),
             about: "what is climbed: cross-entropy, difference of logits ratio, or the margin",
         },
+        Setting {
+            name: "sparsity",
+            value: Range::Real(0.01, 1e-6, 1.0),
+            about: "in L1, share of an image's numbers that a step moves, those of the largest gradient",
+        },
         EOT,
     ],
     make: |request| Ok(Box::new(Pgd::new(request)?)),
@@ -82,6 +97,7 @@ struct Pgd {
     random: bool,
     targets: u32,
     objective: Objective,
+    sparsity: f64,
     eot: u32,
     notice: Option<String>,
 }
@@ -99,6 +115,7 @@ impl Pgd {
             random,
             targets: goal.targets,
             objective: goal.objective,
+            sparsity: settings.real("sparsity"),
             eot: settings.count("eot"),
             notice: goal.notice,
         })
@@ -138,21 +155,35 @@ impl Attack for Pgd {
         } else {
             rows.images.shallow_clone()
         };
-        Ok(Box::new(Iterate::begin(
-            self.threat,
-            self.step_size,
-            self.steps,
-            self.objective,
-            rows,
-            start,
-        )?))
+        let run = Run {
+            threat: self.threat,
+            step_size: self.step_size,
+            steps: self.steps,
+            objective: self.objective,
+            sparsity: self.sparsity,
+        };
+        Ok(Box::new(Iterate::begin(run, rows, start)?))
     }
+}
+
+/// What a round of PGD needs to know.
+#[derive(Clone, Copy, Debug)]
+pub struct Run {
+    /// The ball.
+    pub threat: Threat,
+    /// Length of a step, in units of eps.
+    pub step_size: f64,
+    /// Gradient steps.
+    pub steps: u32,
+    /// What is climbed.
+    pub objective: Objective,
+    /// Share of an image's numbers that a step moves, where steps are sparse.
+    pub sparsity: f64,
 }
 
 /// Where PGD stands.
 pub struct Iterate {
-    threat: Threat,
-    objective: Objective,
+    run: Run,
     left: u32,
     origins: Tensor,
     labels: Tensor,
@@ -162,28 +193,39 @@ pub struct Iterate {
 }
 
 impl Iterate {
-    /// Begins at `start`, which lies in the ball, with steps of `step_size` in units of eps.
-    pub fn begin(
-        threat: Threat,
-        step_size: f64,
-        steps: u32,
-        objective: Objective,
-        rows: &Rows,
-        start: Tensor,
-    ) -> Result<Self, EngineError> {
+    /// Begins at `start`, which lies in the ball.
+    pub fn begin(run: Run, rows: &Rows, start: Tensor) -> Result<Self, EngineError> {
         let (n, kind) = (rows.labels.size()[0], start.kind());
-        let step =
-            Tensor::f_full([n], step_size * threat.eps().value(), (Kind::Double, start.device()))?;
+        let length = run.step_size * run.threat.eps().value();
+        let step = Tensor::f_full([n], length, (Kind::Double, start.device()))?;
         Ok(Self {
-            threat,
-            objective,
-            left: steps,
+            run,
+            left: run.steps,
             origins: rows.images.shallow_clone(),
             labels: rows.labels.shallow_clone(),
             targets: rows.targets.as_ref().unwrap_or(&rows.labels).shallow_clone(),
             step: step.f_to_kind(kind)?,
             current: start,
         })
+    }
+
+    /// The next point.
+    fn advance(&self, gradient: &Tensor) -> Result<Tensor, EngineError> {
+        let (threat, current) = (self.run.threat, &self.current);
+        if !geometry::moves_sparsely(threat.norm()) {
+            let moved = geometry::ascend(threat.norm(), current, gradient, &self.step)?;
+            return geometry::project(threat, &moved, &self.origins);
+        }
+        let numbers = current.size()[1..].iter().product::<i64>() as usize;
+        let n = current.size()[0] as usize;
+        let from = SparseStep {
+            threat,
+            origins: &self.origins,
+            current,
+            lengths: &vec![self.run.step_size * threat.eps().value(); n],
+            kept: &vec![geometry::kept(self.run.sparsity, numbers); n],
+        };
+        geometry::ascend_sparsely(&from, &geometry::inwards(current, gradient)?)
     }
 }
 
@@ -196,10 +238,9 @@ impl State for Iterate {
         }
         self.left -= 1;
         let ascent = oracle.ascent(&images, &|logits, span| {
-            self.objective.values(logits, &span.of(&self.labels)?, &span.of(&self.targets)?)
+            self.run.objective.values(logits, &span.of(&self.labels)?, &span.of(&self.targets)?)
         })?;
-        let moved = geometry::ascend(self.threat.norm(), &images, &ascent.gradient, &self.step)?;
-        self.current = geometry::project(self.threat, &moved, &self.origins)?;
+        self.current = self.advance(&ascent.gradient)?;
         Ok(Candidates { images, logits: Some(ascent.logits) })
     }
 

@@ -6,8 +6,9 @@
 //!
 //! Update (Linf): it begins with vertical stripes of plus and minus eps; a query moves one square
 //! window of the best image, the same in each channel, by 2 eps up or down and cuts back to ball
-//! and box. L2: it begins with a grid of windows that fall off from their centres; a query takes
-//! what one window has and puts it, reshaped, into another. A query that lowers the margin is kept.
+//! and box. L2 and L1: it begins with a grid of windows that fall off from their centres; a query takes
+//! what one window has and puts it, reshaped, into another. In L2 the change is then scaled to eps, in
+//! L1 projected onto ball and box. A query that lowers the margin is kept.
 //! The window's share of the image begins at `p_init` and is halved after 10, 50, 200, 500, 1,000,
 //! 2,000, 4,000, 6,000 and 8,000 queries.
 //!
@@ -17,8 +18,8 @@
 //! | restarts | 1 | 1 .. |
 //! | `p_init` | 0.8 | above 0 .. 1 |
 //!
-//! Shapes: `[n,c,h,w]` x `[n]` -> `[n,c,h,w]`. One forward pass a query. L2 needs images of at least
-//! 5 x 5 pixels.
+//! Shapes: `[n,c,h,w]` x `[n]` -> `[n,c,h,w]`. One forward pass a query. L2 and L1 need images of at
+//! least 5 x 5 pixels.
 //!
 //! Other than in the reference every image has windows of its own (there a batch shares one), and
 //! windows reach the last row and column, which there they do only where they fill the image.
@@ -50,7 +51,7 @@ pub static SPEC: AttackSpec = AttackSpec {
             logits only, so that masked gradients do not stop it: where it breaks more than the \
             gradient attacks before it, their figure was not to be trusted. Part of AutoAttack, and \
             its most expensive one.",
-    norms: &[Norm::Linf, Norm::L2],
+    norms: &Norm::ALL,
     search: Search::WithinBall,
     settings: &[
         Setting {

@@ -82,7 +82,8 @@ impl Pool<'_> {
             check_cancelled(context)?;
             let candidates = state.step(self.oracle)?;
             cost += self.oracle.take_cost();
-            let fallen = self.sift(&mut live, candidates, step, rows.round, &mut cost)?;
+            let at = (rows.round, step, state.reach());
+            let fallen = self.sift(&mut live, candidates, at, &mut cost)?;
             let gone: Vec<usize> = fallen.iter().map(|(row, _)| *row).collect();
             hear(context, fallen.into_iter().map(|(_, decided)| decided).collect(), step)?;
             if !gone.is_empty() {
@@ -95,13 +96,13 @@ impl Pool<'_> {
         self.survivors(&live, rows.round, cost)
     }
 
-    /// Checks the candidates, remembers the best, and gives the rows that are broken.
+    /// Checks the candidates of a round's step, which may lie so far away in units of eps, remembers
+    /// the best that lie in the ball, and gives the rows that are broken.
     fn sift(
         &self,
         live: &mut Live,
         candidates: Candidates,
-        step: u32,
-        round: u32,
+        (round, step, farthest): (u32, u32, f64),
         cost: &mut Passes,
     ) -> Result<Vec<(usize, Decided)>, EngineError> {
         let images = candidates.images.f_detach()?;
@@ -115,17 +116,17 @@ impl Pool<'_> {
         };
         let margins = loss::margins(&logits, &live.labels)?;
         let reach = geometry::reach(self.threat.norm(), &images, &live.origins)?;
-        let limit = self.threat.eps().value() + geometry::TOLERANCE;
-        let reachable: Vec<bool> =
-            reach.iter().map(|&(distance, inside)| inside && distance <= limit).collect();
+        let limit = |share: f64| share * self.threat.eps().value() + geometry::TOLERANCE;
+        let within = |row: usize, limit: f64| reach[row].1 && reach[row].0 <= limit;
         let n = live.indices.len();
+        let reachable: Vec<bool> = (0..n).map(|row| within(row, limit(1.0))).collect();
         let margin = Vec::<f64>::try_from(margins.f_to_kind(Kind::Double)?)?;
         if margin.iter().any(|margin| !margin.is_finite()) {
             check_finite(self.model, &logits, &live.indices)?;
         }
         for row in 0..n {
             let allowed = match self.search {
-                Search::WithinBall => reachable[row],
+                Search::WithinBall => within(row, limit(farthest)),
                 Search::MinimumNorm => reach[row].1,
             };
             if !allowed {

@@ -1,9 +1,12 @@
 //! A step to a hyperplane inside the box.
 
+mod greedy;
+mod newton;
+
 use resilience_core::threat::Norm;
 use tch::{Kind, Tensor};
 
-use super::larger;
+use super::measure::larger;
 use crate::error::EngineError;
 use crate::host::{self, LANES, Number};
 
@@ -28,11 +31,8 @@ pub struct Approach<'a> {
 ///
 /// The shortest way is the smallest change, in `norm`, that brings a point to the hyperplane without
 /// leaving [0, 1]; where the box does not reach that far, the change that comes nearest to it. Every
-/// coordinate moves by `min(l v, room)` in the direction in which the excess falls, where `room` is
-/// what the box leaves there and v is 1 for Linf and `|w|` for L2 (the conditions of Karush, Kuhn and
-/// Tucker). What is gained, `sum |w| min(l v, room)`, is piecewise linear and concave in l, so that
-/// Newton's method from the left never goes too far: it ends, exactly, in the piece where `|excess|`
-/// is gained. No sorting is needed, and few rounds are.
+/// coordinate moves in the direction in which the excess falls: for Linf and L2 all at a time, as far
+/// as `newton` says, for L1 one after the other, the one of the largest weight first (`greedy`).
 ///
 /// The hyperplane of a scaled `w` and `excess` is the same, so that both are scaled to a largest
 /// weight of 1 first: gradients of saturated networks are tiny, but their direction is not.
@@ -40,7 +40,7 @@ pub fn approach(from: &Approach, w: &Tensor, excess: &Tensor) -> Result<Tensor, 
     let measure = match from.norm {
         Norm::Linf => &LINF,
         Norm::L2 => &L2,
-        Norm::L1 => return Err(super::no_l1("projection onto a hyperplane")),
+        Norm::L1 => &L1,
     };
     let excess = Vec::<f64>::try_from(excess.f_to_kind(Kind::Double)?)?;
     if from.current.kind() == Kind::Double {
@@ -58,12 +58,12 @@ fn in_rows<T: Number>(
     let (images, alpha_max, eta) = ([from.current, from.origins, w], from.alpha_max, from.eta);
     host::by_rows(images, |row: &mut Row, number, [x, x0, w]: [&[T]; 3], next| {
         let weights = &mut row.weights;
-        weights.read(w, measure);
+        weights.read(w);
         let back = |sum, [x, x0, w]: [T; 3]| sum + w.into() * (x0.into() - x.into());
         let back: f64 = host::in_lanes([x, x0, w], back).into_iter().sum();
         let (excess, excess0) = (excess[number], excess[number] + back);
-        weights.way(x, w, excess, &mut row.way);
-        weights.way(x0, w, excess0, &mut row.way0);
+        weights.way(measure, (x, w), excess, &mut row.way);
+        weights.way(measure, (x0, w), excess0, &mut row.way0);
         let length = (measure.length)(&row.way).max(SHORT);
         let length0 = (measure.length)(&row.way0).max(SHORT);
         let share = (length / (length + length0)).min(alpha_max);
@@ -89,17 +89,16 @@ const fn towards(excess: f64) -> f64 {
 
 /// What depends on the norm, for whole rows.
 struct Measure {
-    /// How fast coordinates of such weights move; one of no weight does not.
-    speeds: fn(&[f64], &mut [f64]),
+    /// How far each coordinate moves, given the sizes of the weights, what is to be gained and, in its
+    /// place, the room that the box leaves; the last one is to work in.
+    way: fn(&[f64], f64, &mut [f64], &mut Vec<u32>),
     /// The length of a way, given how far each coordinate moves.
     length: fn(&[f64]) -> f64,
 }
 
 const LINF: Measure = Measure {
-    speeds: |sizes, speeds| {
-        for (speed, &size) in speeds.iter_mut().zip(sizes) {
-            *speed = f64::from(u8::from(size > 0.0));
-        }
+    way: |sizes, wanted, way, _| {
+        newton::shortest(sizes, |size| f64::from(u8::from(size > 0.0)), wanted, way);
     },
     length: |way| {
         host::in_lanes([way], |most, [way]| larger(most, way)).into_iter().fold(0.0, larger)
@@ -107,10 +106,15 @@ const LINF: Measure = Measure {
 };
 
 const L2: Measure = Measure {
-    speeds: |sizes, speeds| speeds.copy_from_slice(sizes),
+    way: |sizes, wanted, way, _| newton::shortest(sizes, |size| size, wanted, way),
     length: |way| {
         host::in_lanes([way], |sum, [way]| sum + way * way).into_iter().sum::<f64>().sqrt()
     },
+};
+
+const L1: Measure = Measure {
+    way: greedy::shortest,
+    length: |way| host::in_lanes([way], |sum, [way]| sum + way).into_iter().sum(),
 };
 
 /// What a thread keeps from row to row.
@@ -128,27 +132,30 @@ struct Row {
 struct Weights {
     /// Without their signs, the largest being 1.
     size: Vec<f64>,
-    /// How fast each coordinate moves.
-    speed: Vec<f64>,
     /// What they were multiplied by.
     scale: f64,
+    /// To work in.
+    order: Vec<u32>,
 }
 
 impl Weights {
-    fn read<T: Number>(&mut self, w: &[T], measure: &Measure) {
+    fn read<T: Number>(&mut self, w: &[T]) {
         let most = host::in_lanes([w], |most, [w]| larger(most, w.into().abs()));
         let largest = most.into_iter().fold(0.0, larger);
         self.scale = if largest > 0.0 { 1.0 / largest } else { 0.0 };
         self.size.clear();
         self.size.extend(w.iter().map(|&w| w.into().abs() * self.scale));
-        let whole = w.len().next_multiple_of(LANES);
-        self.size.resize(whole, 0.0);
-        self.speed.resize(whole, 0.0);
-        (measure.speeds)(&self.size, &mut self.speed);
+        self.size.resize(w.len().next_multiple_of(LANES), 0.0);
     }
 
     /// How far each coordinate moves from `point`, on the shortest way.
-    fn way<T: Number>(&self, point: &[T], w: &[T], excess: f64, way: &mut Vec<f64>) {
+    fn way<T: Number>(
+        &mut self,
+        measure: &Measure,
+        (point, w): (&[T], &[T]),
+        excess: f64,
+        way: &mut Vec<f64>,
+    ) {
         let towards = towards(excess);
         way.clear();
         way.extend(point.iter().zip(w).map(|(&x, &w)| {
@@ -156,56 +163,8 @@ impl Weights {
             if w * towards > 0.0 { 1.0 - x } else { x }
         }));
         way.resize(self.size.len(), 0.0);
-        let l = self.length(way, excess.abs() * self.scale);
-        for (way, &speed) in way.iter_mut().zip(&self.speed) {
-            // A coordinate that does not move has no way, even of infinite length.
-            *way = if speed > 0.0 { smaller(l * speed, *way) } else { 0.0 };
-        }
+        (measure.way)(&self.size, excess.abs() * self.scale, way, &mut self.order);
     }
-
-    /// The length at which `wanted` is gained, with so much room; infinite where that is nowhere.
-    fn length(&self, room: &[f64], wanted: f64) -> f64 {
-        let mut l = 0.0;
-        loop {
-            let (gained, slope) = self.gained(room, l);
-            let missing = wanted - gained;
-            // Of a gradient that is no number nothing can be gained; it would never be enough.
-            if missing <= 0.0 || missing.is_nan() {
-                return l;
-            }
-            if slope <= 0.0 {
-                return f64::INFINITY;
-            }
-            let next = l + missing / slope;
-            // No float lies between: as near as can be.
-            if next <= l {
-                return l;
-            }
-            l = next;
-        }
-    }
-
-    /// What is gained at length `l`, and how fast it grows there.
-    fn gained(&self, room: &[f64], l: f64) -> (f64, f64) {
-        let (mut gained, mut slope) = ([0.0; LANES], [0.0; LANES]);
-        let [sizes, speeds, rooms] =
-            [&self.size, &self.speed, room].map(|numbers| numbers.as_chunks::<LANES>().0);
-        for ((sizes, speeds), rooms) in sizes.iter().zip(speeds).zip(rooms) {
-            let coordinates = sizes.iter().zip(speeds).zip(rooms);
-            let sums = gained.iter_mut().zip(&mut slope);
-            for ((gained, slope), ((size, speed), &room)) in sums.zip(coordinates) {
-                let way = l * speed;
-                *gained += size * smaller(way, room);
-                *slope += if way < room { size * speed } else { 0.0 };
-            }
-        }
-        (gained.into_iter().sum(), slope.into_iter().sum())
-    }
-}
-
-/// The smaller one; the second where one is no number.
-fn smaller(a: f64, b: f64) -> f64 {
-    if a < b { a } else { b }
 }
 
 #[cfg(test)]
@@ -247,6 +206,12 @@ mod tests {
         for (a, b) in l2.iter().zip(expected) {
             assert!((a - b).abs() < 1e-12, "{l2:?}");
         }
+        let l1 = values(&change(Norm::L1, &points, &w, &excess));
+        // Of equal weights the first one moves.
+        let expected = [0.0, -0.125, -0.5, 0.0, 0.5, 0.5, 0.0, 0.0, 0.0, -0.2];
+        for (a, b) in l1.iter().zip(expected) {
+            assert!((a - b).abs() < 1e-12, "{l1:?}");
+        }
     }
 
     /// Would catch a change that misses the plane, that has to be cut back to the box, or depends on
@@ -257,7 +222,7 @@ mod tests {
         let points = ((&numbers * 1.7).sin() * 0.5 + 0.5).view([60, 1, 1, 12]);
         let w = (&numbers * 0.37 + 0.1).cos().view([60, 1, 1, 12]);
         let excess = Tensor::linspace(-1.0, 1.0, 60, (Kind::Double, Device::Cpu));
-        for norm in [Norm::Linf, Norm::L2] {
+        for norm in Norm::ALL {
             let found = change(norm, &points, &w, &excess);
             let gained = -(&found * &w).flatten(1, -1).sum_dim_intlist([1].as_slice(), false, None);
             let apart = (gained - &excess).abs().max().double_value(&[]);
@@ -288,7 +253,7 @@ mod tests {
         let lengths = |norm, way: &Tensor| {
             per_row(super::super::length(norm, &way.flatten(1, -1)).unwrap().clamp_min(SHORT))
         };
-        for norm in [Norm::Linf, Norm::L2] {
+        for norm in Norm::ALL {
             let excess0 = &excess + sum(&w * (&origins - &current));
             let (way, way0) =
                 (change(norm, &current, &w, &excess), change(norm, &origins, &w, &excess0));
@@ -319,7 +284,7 @@ mod tests {
         let nan = f64::NAN;
         let w = rows(&[nan, 1.0, 1.0, 2.0, nan, nan, f64::INFINITY, 1.0], 2);
         let excess = Tensor::from_slice(&[0.1, nan, 0.1, 0.1]);
-        for norm in [Norm::Linf, Norm::L2] {
+        for norm in Norm::ALL {
             let found = values(&(change(norm, &points, &w, &excess) + &points));
             assert!(found.iter().all(|x| (0.0..=1.0).contains(x)), "{norm}: {found:?}");
         }

@@ -17,7 +17,7 @@ const DOUBLE: (Kind, Device) = (Kind::Double, Device::Cpu);
 /// targeted run that is untargeted, and candidates that are not the points before the way back.
 #[test]
 fn every_iterate_is_that_of_the_authors() {
-    for name in ["linf", "l2"] {
+    for name in ["linf", "l2", "l1"] {
         let expected = fixture(&format!("fab/{name}.json"));
         let model = Small::new(8);
         let oracle = Oracle::new(&model, 128, 1, None);
@@ -72,7 +72,7 @@ fn projections_are_those_of_the_authors() {
     let offsets = Tensor::from_slice(&numbers(&expected["offsets"]));
     let at = (&normals * &points).sum_dim_intlist([1, 2, 3].as_slice(), false, Kind::Double);
     let excess = at - offsets;
-    for norm in [Norm::Linf, Norm::L2] {
+    for norm in Norm::ALL {
         // A step as far as the plane, which the origin has no part in.
         let (origins, current) = (&points, &points);
         let from = Approach { norm, origins, current, alpha_max: 0.0, eta: 1.0 };

@@ -52,7 +52,7 @@ fn singles(value: &Value) -> Vec<f32> {
 /// and clipping, or rule of what is kept; and rows that get in each other's way when one leaves.
 #[test]
 fn every_query_is_that_of_the_authors() {
-    for name in ["linf", "l2"] {
+    for name in ["linf", "l2", "l1"] {
         let expected = fixture(&format!("square/{name}.json"));
         let model = Small::new(16);
         let oracle = Oracle::new(&model, 128, 1, None);

@@ -45,7 +45,7 @@ fn at_distance(model: &Linear, shape: [i64; 4], norm: Norm, nearest: f64) -> (Te
 /// For each image the smallest distance of a misclassified candidate, in every round.
 fn found(case: &Case, norm: Norm) -> Vec<f64> {
     let mut nearest = vec![f64::INFINITY; case.images.size()[0] as usize];
-    for candidates in case.run() {
+    for candidates in case.run_in_ball() {
         let logits = case.model.logits(&candidates).unwrap();
         let margins = Vec::<f64>::try_from(loss::margins(&logits, case.labels).unwrap()).unwrap();
         let distances = geometry::distance(norm, &candidates, case.images).unwrap();
@@ -77,10 +77,14 @@ fn attacked(
 
 /// Would catch a ball of another size, a loss whose highest point is not across the boundary, a
 /// target that is left out, and an attack that gives up: with 2 % more than the distance every one
-/// finds the boundary, with 2 % less none can. With few classes the losses are other ones.
+/// finds the boundary, with 2 % less none can. With few classes the losses are other ones. (In L1 with
+/// 15 % more: where a point differs in two numbers APGD's steps change two, both alike, and it stays
+/// with a mixture of the two largest gradients.)
 #[test]
 fn the_boundary_is_found_where_it_is() {
-    for (norm, distance) in [(Norm::Linf, 0.02), (Norm::L2, 0.1)] {
+    for (norm, distance, more) in
+        [(Norm::Linf, 0.02, 1.02), (Norm::L2, 0.1, 1.02), (Norm::L1, 0.1, 1.15)]
+    {
         for (classes, shape) in (2..=5).zip(SHAPES.into_iter().cycle()) {
             let model = Linear::new(shape, classes);
             // As confident as models are: with small margins the cross-entropy's highest point is
@@ -92,8 +96,8 @@ fn the_boundary_is_found_where_it_is() {
                 let at = format!("{} {norm} {shape:?}, {classes} classes", spec.id);
                 let within = spec.search == Search::WithinBall;
                 let steps = if within { 50 } else { 10 };
-                let far = attacked(spec, &model, (&x, &y), (norm, 1.02 * distance), steps);
-                let enough = 1.02 * distance + geometry::TOLERANCE;
+                let far = attacked(spec, &model, (&x, &y), (norm, more * distance), steps);
+                let enough = more * distance + geometry::TOLERANCE;
                 assert!(far.iter().all(|&found| found <= enough), "{at}: {far:?}");
                 let least = 0.999 * distance;
                 assert!(far.iter().all(|&found| found >= least), "{at}: {far:?}");
@@ -106,8 +110,23 @@ fn the_boundary_is_found_where_it_is() {
     }
 }
 
-/// The smallest step that lowers `margin` to 0 inside the box, by bisection: its length in `norm`.
+/// The smallest step that lowers `margin` to 0 inside the box: its length in `norm`. By bisection, in
+/// L1 number by number in the order of their weights.
 fn distance_in_box(norm: Norm, x: &[f64], gradient: &[f64], margin: f64) -> f64 {
+    if norm == Norm::L1 {
+        let mut order: Vec<(f64, f64)> = gradient
+            .iter()
+            .zip(x)
+            .map(|(w, x)| (w.abs(), if *w > 0.0 { *x } else { 1.0 - x }))
+            .collect();
+        order.sort_by(|a, b| b.0.total_cmp(&a.0));
+        let mut missing = margin;
+        return order.into_iter().fold(0.0, |length, (weight, room)| {
+            let way = room.min(missing / weight);
+            missing -= way * weight;
+            length + way
+        });
+    }
     let step = |length: f64| -> Vec<f64> {
         let way = |(x, w): (&f64, &f64)| {
             let free = if norm == Norm::Linf { w.signum() } else { *w } * -length;
@@ -132,7 +151,7 @@ fn distance_in_box(norm: Norm, x: &[f64], gradient: &[f64], margin: f64) -> f64 
 /// images with many pixels at their border, where the boundary is farther than without the box.
 #[test]
 fn the_boundary_is_found_inside_the_box() {
-    for (norm, eps) in [(Norm::Linf, 0.1), (Norm::L2, 0.5)] {
+    for (norm, eps) in [(Norm::Linf, 0.1), (Norm::L2, 0.5), (Norm::L1, 2.0)] {
         for shape in SHAPES {
             let model = Linear::new(shape, 2);
             let x = super::images(shape) * 1.3 - 0.15;
@@ -150,7 +169,7 @@ fn the_boundary_is_found_inside_the_box() {
                     let margin = margins[row as usize];
                     let distance = distance_in_box(norm, &pixels, &gradient, margin);
                     let free = margin / model.falls(norm, label).double_value(&[0]);
-                    longer += i32::from(distance > 1.05 * free);
+                    longer += i32::from(distance > 1.005 * free);
                     distance
                 })
                 .collect();
@@ -169,7 +188,8 @@ fn the_boundary_is_found_inside_the_box() {
 
 /// Would catch an attack that changes the loss less than the best step on a linear model does: the
 /// margin between two classes falls by eps times the dual norm of its gradient. (In L2 the steps of
-/// PGD turn towards the best point, and are not quite there after forty.)
+/// PGD turn towards the best point, and are not quite there after forty; in L1 APGD stays with a mixture
+/// of the two largest gradients.)
 #[test]
 fn two_linear_classes_are_attacked_as_well_as_can_be() {
     let shape = [3, 3, 5, 5];
@@ -179,17 +199,18 @@ fn two_linear_classes_are_attacked_as_well_as_can_be() {
     let y = super::labels(&model, &x);
     let margin = |x: &Tensor| loss::margins(&model.logits(x).unwrap(), &y).unwrap();
     for spec in [&fgsm::SPEC, &pgd::SPEC, &apgd::CE, &apgd::DLR, &apgd::TARGETED] {
-        for norm in [Norm::Linf, Norm::L2] {
+        for &norm in spec.norms {
             let threat = Threat::new(norm, "0.1".parse().unwrap()).unwrap();
             let settings = Settings::resolve(spec.id, spec.settings, &[]).unwrap();
             let attack = plan(spec, threat, 2, &settings).unwrap().attack;
-            let candidates = Case::new(spec, attack.as_ref(), &model, (&x, &y)).run();
+            let candidates = Case::new(spec, attack.as_ref(), &model, (&x, &y)).run_in_ball();
             let lowest = candidates.iter().map(&margin).reduce(|a, b| a.minimum(&b)).unwrap();
             let falls = Vec::<f64>::try_from(margin(&x) - lowest).unwrap();
             for (row, fall) in falls.into_iter().enumerate() {
                 let label = y.int64_value(&[row as i64]);
                 let best = 0.1 * model.falls(norm, label).double_value(&[0]);
-                assert!((fall - best).abs() < 2e-3 * best, "{} {norm}: {fall} of {best}", spec.id);
+                let off = if norm == Norm::L1 { 0.03 } else { 2e-3 };
+                assert!((fall - best).abs() < off * best, "{} {norm}: {fall} of {best}", spec.id);
             }
         }
     }

@@ -109,14 +109,31 @@ impl<'a> Case<'a> {
 
     /// The candidates of every step of a round.
     fn round(&self, round: u32) -> Result<Vec<Tensor>, EngineError> {
+        Ok(self.reaching(round)?.into_iter().map(|(candidates, _)| candidates).collect())
+    }
+
+    /// The same, each with how far they may lie from the clean images, in units of eps.
+    fn reaching(&self, round: u32) -> Result<Vec<(Tensor, f64)>, EngineError> {
         let oracle = Oracle::new(self.model, 128, self.attack.eot(), None);
         let mut state = self.attack.start(&self.rows(round))?;
-        (0..self.attack.steps()).map(|_| Ok(state.step(&oracle)?.images.copy())).collect()
+        let step = |_| Ok((state.step(&oracle)?.images.copy(), state.reach()));
+        (0..self.attack.steps()).map(step).collect()
     }
 
     /// The candidates of every step of every round.
     fn run(&self) -> Vec<Tensor> {
         (0..self.attack.rounds()).flat_map(|round| self.round(round).unwrap()).collect()
+    }
+
+    /// The same, each with how far they may lie from the clean images, in units of eps.
+    fn run_reaching(&self) -> Vec<(Tensor, f64)> {
+        (0..self.attack.rounds()).flat_map(|round| self.reaching(round).unwrap()).collect()
+    }
+
+    /// Of these candidates those that have to lie in the ball, or are as near as can be.
+    fn run_in_ball(&self) -> Vec<Tensor> {
+        let all = self.run_reaching().into_iter();
+        all.filter_map(|(candidates, reach)| (reach <= 1.0).then_some(candidates)).collect()
     }
 }
 

@@ -15,11 +15,11 @@ use crate::rng;
 pub struct Draw {
     /// Top and left of each row's window.
     pub first: Vec<[i64; 2]>,
-    /// Of the window that it is filled from (L2).
+    /// Of the window that it is filled from (L2, L1).
     pub second: Vec<[i64; 2]>,
     /// 1 or -1 for each row and channel.
     pub signs: Vec<f32>,
-    /// Whether a row's window lies on its side (L2).
+    /// Whether a row's window lies on its side (L2, L1).
     pub turned: Vec<bool>,
 }
 
@@ -38,9 +38,9 @@ impl Draw {
 /// The draws of the start.
 #[derive(Clone, Debug, Default)]
 pub struct Start {
-    /// Linf: for each row, channel and column; L2: for each row, tile and channel.
+    /// Linf: for each row, channel and column; L2, L1: for each row, tile and channel.
     pub signs: Vec<f32>,
-    /// L2: whether a tile lies on its side, for each row and tile.
+    /// L2, L1: whether a tile lies on its side, for each row and tile.
     pub turned: Vec<bool>,
 }
 
@@ -54,7 +54,7 @@ impl Start {
     }
 }
 
-/// The grid that L2 begins with: five tiles a side, and more where the remainder holds one.
+/// The grid that L2 and L1 begin with: five tiles a side, and more where the remainder holds one.
 struct Tiles {
     side: i64,
     places: Vec<[i64; 2]>,
@@ -81,7 +81,7 @@ pub fn stripes(origins: &Tensor, start: &Start, threat: Threat) -> Result<Tensor
     Ok(origins.f_add(&change)?.f_clamp(0.0, 1.0)?)
 }
 
-/// A grid of windows, of length eps together.
+/// A grid of windows, brought into the ball together.
 pub fn grid(origins: &Tensor, start: &Start, threat: Threat) -> Result<Tensor, EngineError> {
     let size = origins.size();
     let (n, c, kind) = (size[0], size[1], origins.kind());
@@ -90,7 +90,7 @@ pub fn grid(origins: &Tensor, start: &Start, threat: Threat) -> Result<Tensor, E
     let signs = signs(&start.signs, [n, count, c, 1], kind)?;
     let turned: Vec<bool> = start.turned.clone();
     let turned = Tensor::f_from_slice(&turned)?.f_view([n, count])?;
-    let window = bump::window(tiles.side, kind)?;
+    let window = bump::window(threat.norm(), tiles.side, kind)?;
     let change = origins.f_zeros_like()?;
     for (tile, [top, left]) in (0..).zip(&tiles.places) {
         let windows = oriented(&window, &turned.f_select(1, tile)?)?; // [n,1,s,s]
@@ -98,7 +98,7 @@ pub fn grid(origins: &Tensor, start: &Start, threat: Threat) -> Result<Tensor, E
         let mut place = change.f_narrow(2, *top, tiles.side)?.f_narrow(3, *left, tiles.side)?;
         let _ = place.f_add_(&signed)?;
     }
-    geometry::at_radius(threat.norm(), origins, &change, threat.eps().value())
+    geometry::fitted(threat, origins, &change)
 }
 
 /// The best images with one window each moved by 2 eps, cut back to ball and box.
@@ -158,11 +158,8 @@ pub fn swapped(
     let size = origins.size();
     let (n, c, kind) = (size[0], size[1], origins.kind());
     let planes = [n, c, size[2] * size[3]];
-    let eps = threat.eps().value();
+    let length = |t: &Tensor, dims: &[i64]| geometry::length_over(threat.norm(), t, dims);
     let change = best.f_sub(origins)?.f_reshape(planes)?; // [n,c,hw]
-    let length = |t: &Tensor, dims: &[i64]| -> Result<Tensor, EngineError> {
-        Ok(t.f_square()?.f_sum_dim_intlist(dims, true, None)?.f_sqrt()?)
-    };
     let whole = length(&change, &[1, 2])?; // [n,1,1]
     let either =
         inside(&draw.first, side, origins)?.f_maximum(&inside(&draw.second, side, origins)?)?;
@@ -172,16 +169,13 @@ pub fn swapped(
     let old = change.f_gather(2, &first, false)?; // [n,c,ss]
     let old = old.f_div(&length(&old, &[2])?.f_add_scalar(1e-12)?)?;
     let turned = Tensor::f_from_slice(&draw.turned)?;
-    let window = oriented(&bump::window(side, kind)?, &turned)?.f_reshape([n, 1, side * side])?;
+    let window = bump::window(threat.norm(), side, kind)?;
+    let window = oriented(&window, &turned)?.f_reshape([n, 1, side * side])?;
     let signs = signs(&draw.signs, [n, c, 1, 1], kind)?.f_squeeze_dim(3)?;
-    let new = window.f_mul(&signs)?.f_add(&old)?;
-    // What the ball leaves is shared by the channels.
-    let left = whole.f_square()?.f_neg()?.f_add_scalar(eps * eps)?.f_clamp_min(0.0)?;
-    let wanted = left.f_div_scalar(c as f64)?.f_add(&windows.f_square()?)?.f_sqrt()?;
-    let new = new.f_div(&length(&new, &[2])?.f_add_scalar(1e-12)?)?.f_mul(&wanted)?;
+    let new = geometry::refilled(threat, &window.f_mul(&signs)?.f_add(&old)?, &windows, &whole)?;
     let emptied = change.f_scatter_value(2, &second, 0.0)?;
     let change = emptied.f_scatter(2, &first, &new)?.f_reshape(size.as_slice())?;
-    geometry::at_radius(threat.norm(), origins, &change, eps)
+    geometry::fitted(threat, origins, &change)
 }
 
 /// 1 inside each row's window, 0 outside: `[n,1,h,w]`.

@@ -3,17 +3,27 @@
     pip install torch==2.11.0 numpy
     python generate.py --autoattack DIR        (DIR: clone of fra31/auto-attack at a392200)
 
-writes one fixture a run beside it: two norms, each with cross-entropy, DLR and targeted DLR.
+writes one fixture a run beside it: three norms, each with cross-entropy, DLR and targeted DLR.
 
 Network, images, labels: ../attack_network.py, side 8. The start of pool image r is
 
     clamp(x + eps * t / (size(t) + 1e-12), 0, 1),   t = signed(8200, i) of shape [64,3,8,8], row r,
 
-with size the largest |t| of the image (linf) or its Euclidean norm (l2). Targets: where a run has
-`ranks`, the class with that rank among the logits of the clean image, 1 being the label.
+with size the largest |t| of the image (linf) or its Euclidean norm (l2). In l1 it is the point of ball
+and box that is nearest to x + t, by the reference's projection; `begin` says how the run goes on from
+there: as from a point that was `found`, or `drawn` by the reference itself, or `shrinking`, where the
+point is that of 3 eps and the run goes on to 2 eps and eps (`decr_eps_pgd`, 30 %, 30 % and 40 % of the
+steps, rounded up but for the last). Targets: where a run has `ranks`, the class with that rank among the
+logits of the clean image, 1 being the label.
 
-Fixture: `norm`, `loss`, `eps`, `steps`, `rho`; `rows`, `labels`, `targets` (null unless targeted)
-[n]; `start` [n*3*8*8]; of the start and the iterates after each step, in order, steps + 1 in all:
+In l1 the reference is changed in one thing. It adds the change to x and then takes the projection's part
+off, so that numbers whose change is taken off altogether differ from x by rounding, some of them, and
+counts them as changed. Here it adds both to each other first (EXACT below), and such numbers are those
+of x. By how much that moves the runs is printed.
+
+Fixture: `norm`, `loss`, `eps`, `steps`, `rho`, in l1 `begin`; `rows`, `labels`, `targets` (null unless
+targeted) [n]; `start` and in l1 `draws` (the t) [n*3*8*8]; of the start and the iterates after each step, in order, steps + 1 in all (steps + 3, where each ball has a start, in a
+shrinking run, whose `robust`, `best` and `best_loss` are of the last ball):
 `iterates` (digests of [n,3,8,8]), `losses` [n] and `correct` [n]; `checkpoints`: of each the `step`
 (from 0) after which it comes, and the positions in `rows` that halved their step there because of
 `oscillation` and of `no_improvement`; `last`, `best`, `best_adversarial` [n*3*8*8]; `best_loss`
@@ -25,6 +35,7 @@ The generator then changes one constant or rule of the reference after the other
 much each run moves. Every one of them moves some run by more than 1e-3.
 """
 
+import math
 import os
 import sys
 import warnings
@@ -54,7 +65,31 @@ RUNS = {
     "l2-dlr-targeted": dict(
         norm="L2", loss="dlr-targeted", eps=0.2, steps=20, rows=[5, 21, 26, 50], ranks=[4, 2, 4, 4]
     ),
+    "l1-ce": dict(norm="L1", loss="ce", begin="found", eps=1.0, steps=100, rows=[9, 21, 37, 53]),
+    "l1-dlr": dict(norm="L1", loss="dlr", begin="drawn", eps=0.6, steps=50, rows=[4, 15, 44, 61]),
+    "l1-dlr-targeted": dict(
+        norm="L1",
+        loss="dlr-targeted",
+        begin="shrinking",
+        eps=0.6,
+        steps=50,
+        rows=[33, 41, 46, 63],
+        ranks=[2, 4, 3, 2],
+    ),
 }
+
+EXACT = [
+    ("x_adv_1 = x + delta_u + delta_p", "x_adv_1 = x + (delta_u + delta_p)"),
+    ("x_adv = x + t + delta", "x_adv = x + (t + delta)"),
+    (
+        "x_init += L1_projection(x, x_init - x, 1. * float(epss[0]))",
+        "x_init = x + ((x_init - x) + L1_projection(x, x_init - x, 1. * float(epss[0])))",
+    ),
+    (
+        "x_init += L1_projection(x, x_init - x, 1. * eps)",
+        "x_init = x + ((x_init - x) + L1_projection(x, x_init - x, 1. * eps))",
+    ),
+]
 
 ROUNDING = [
     ("a = 0.75 if", "a = 0.75 * (1 + 1e-15) if"),
@@ -95,11 +130,36 @@ CHANGES = {
         [("grad[ind_fl_osc] = grad_best", "grad[ind_fl_osc] = grad")],
         None,
     ),
+    "l1, first share .25": ([("topk = .2 *", "topk = .25 *")], None),
+    "l1, first share of the found": (
+        [("L0_norm(x_adv - x) / n_fts / 1.5", "L0_norm(x_adv - x) / n_fts / 1.3")],
+        None,
+    ),
+    "l1, share of the best": ([("sp_curr / n_fts / 1.5", "sp_curr / n_fts / 1.3")], None),
+    "l1, checkpoints after .06": ([("int(.04 * self.n_iter)", "int(.06 * self.n_iter)")], None),
+    "l1, few is .9": ([("< .95", "< .9")], None),
+    "l1, steps by 1.4": ([("adasp_redstep = 1.5", "adasp_redstep = 1.4")], None),
+    "l1, shortest step eps / 8": ([("adasp_minstep = 10.", "adasp_minstep = 8.")], None),
+    "l1, step 1.1 eps": ([("else 1. if self.norm", "else 1.1 if self.norm")], None),
+    "l1, goes on where it was": (
+        [("x_adv[fl_redtopk] = x_best", "x_adv[fl_redtopk] = x_adv")],
+        None,
+    ),
+    "l1, keeps the gradient": (
+        [("grad[fl_redtopk] = grad_best", "grad[fl_redtopk] = grad")],
+        None,
+    ),
 }
 
 
-def start(x, rows, norm, eps):
-    t = formula.signed(8200, (shared.POOL, *x.shape[1:]))[rows]
+def draws(x, rows):
+    return formula.signed(8200, (shared.POOL, *x.shape[1:]))[rows]
+
+
+def start(module, x, rows, norm, eps):
+    t = draws(x, rows)
+    if norm == "L1":
+        return (x + (t + module.L1_projection(x, t, eps))).clamp(0, 1)
     wide = t.flatten(1)
     size = wide.abs().max(1).values if norm == "Linf" else wide.norm(dim=1)
     return (x + eps * t / (shared.per_image(size) + 1e-12)).clamp(0, 1)
@@ -143,8 +203,12 @@ def attack(module, run, noise=0.0, attributes=None):
 
     method.check_oscillation = recorded
     method.init_hyperparam(x)
-    x0 = start(x, run["rows"], run["norm"], run["eps"])
-    best, robust, best_loss, best_adversarial = method.attack_single_run(x, y, x_init=x0)
+    if run["norm"] == "L1":
+        found, x0 = attack_l1(module, method, run, x, y)
+    else:
+        x0 = start(module, x, run["rows"], run["norm"], run["eps"])
+        found = method.attack_single_run(x, y, x_init=x0)
+    best, robust, best_loss, best_adversarial = found
     if run["loss"] == "ce":
         losses = [F.cross_entropy(z, y, reduction="none") for z in model.outputs]
     else:
@@ -152,6 +216,12 @@ def attack(module, run, noise=0.0, attributes=None):
     return dict(
         labels=y,
         targets=targets,
+        begin={
+            "begin": run["begin"],
+            "draws": shared.flat(draws(x, run["rows"])),
+        }
+        if run["norm"] == "L1"
+        else {},
         start=x0,
         iterates=model.inputs,
         losses=losses,
@@ -162,6 +232,32 @@ def attack(module, run, noise=0.0, attributes=None):
         best_loss=best_loss,
         robust=robust,
     )
+
+
+def balls(run):
+    """The radii of a run with the steps in each, as the reference's `perturb` computes them."""
+    if run.get("begin") != "shrinking":
+        return [(run["eps"], run["steps"])]
+    steps = [math.ceil(c) for c in (0.3 * run["steps"], 0.3 * run["steps"])]
+    steps.append(run["steps"] - sum(steps))
+    return list(zip([3.0 * run["eps"], 2.0 * run["eps"], run["eps"]], steps))
+
+
+def attack_l1(module, method, run, x, y):
+    """The run, and the point that it begins at."""
+    t = draws(x, run["rows"])
+    x0 = start(module, x, run["rows"], "L1", balls(run)[0][0])
+    if run["begin"] == "found":
+        return method.attack_single_run(x, y, x_init=x0), x0
+    kept = torch.randn, torch.randn_like
+    torch.randn = torch.randn_like = lambda _: t.clone()
+    try:
+        if run["begin"] == "drawn":
+            return method.attack_single_run(x, y), x0
+        epss, steps = zip(*balls(run))
+        return method.decr_eps_pgd(x, y, list(epss), list(steps)), x0
+    finally:
+        torch.randn, torch.randn_like = kept
 
 
 def checkpoints(oscillations, losses):
@@ -182,17 +278,19 @@ def checkpoints(oscillations, losses):
 
 
 def check(run, found):
-    n = len(run["rows"])
+    n, inside = len(run["rows"]), balls(run)
     assert len(set(found["labels"].tolist())) > 2
-    assert found["iterates"][0].equal(found["start"]) and len(found["iterates"]) == run["steps"] + 1
-    best = torch.stack(found["losses"]).max(0).values
+    assert (found["iterates"][0] - found["start"]).abs().max() < 1e-14
+    assert len(found["iterates"]) == run["steps"] + len(inside)
+    first = len(found["iterates"]) - inside[-1][1] - 1
+    best = torch.stack(found["losses"][first:]).max(0).values
     assert best.max() < 10, "a DLR with so small a divisor that the loss is mostly rounding"
     assert (best - found["best_loss"]).abs().max() < 1e-12, "another loss than the reference's"
-    robust = torch.stack(found["correct"]).all(0)
+    robust = torch.stack(found["correct"][first:]).all(0)
     assert robust.equal(found["robust"]) and 0 < robust.sum() < n, "broken and robust images"
     for row in range(n):
-        wrong = [i for i, correct in enumerate(found["correct"]) if not correct[row]]
-        at = wrong[-1] if wrong else 0
+        wrong = [i for i, c in enumerate(found["correct"]) if i >= first and not c[row]]
+        at = wrong[-1] if wrong else first
         assert found["best_adversarial"][row].equal(found["iterates"][at][row])
 
 
@@ -217,14 +315,15 @@ def fixture(run, found, noise):
         "best_loss": found["best_loss"].tolist(),
         "best_adversarial": shared.flat(found["best_adversarial"]),
         "robust": found["robust"].int().tolist(),
+        **found["begin"],
     }
 
 
 def main():
     warnings.filterwarnings("ignore")
     path = shared.folder()
-    module = shared.altered(path, "autopgd_base")
-    rounded = shared.altered(path, "autopgd_base", ROUNDING)
+    module = shared.altered(path, "autopgd_base", EXACT)
+    rounded = shared.altered(path, "autopgd_base", EXACT + ROUNDING)
     runs, rules = {}, set()
     for name, run in RUNS.items():
         found = runs[name] = attack(module, run)
@@ -236,8 +335,12 @@ def main():
         assert noise < 1e-11
         formula.write(os.path.join(HERE, name + ".json"), fixture(run, found, noise))
     assert rules == {"oscillation", "no_improvement"}
+    plain = shared.altered(path, "autopgd_base")
+    for name in (name for name, run in RUNS.items() if run["norm"] == "L1"):
+        by = shared.apart(runs[name]["iterates"], attack(plain, RUNS[name])["iterates"])
+        print(f"{name}, rounding counted as change: {by:.0e}")
     for change, (words, attributes) in CHANGES.items():
-        other = shared.altered(path, "autopgd_base", words)
+        other = shared.altered(path, "autopgd_base", EXACT + words)
         moved = {
             name: shared.apart(
                 runs[name]["iterates"], attack(other, run, attributes=attributes)["iterates"]

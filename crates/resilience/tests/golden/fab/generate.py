@@ -3,16 +3,16 @@
     pip install torch==2.11.0 numpy
     python generate.py --autoattack DIR        (DIR: clone of fra31/auto-attack at a392200)
 
-writes linf.json, l2.json and projections.json beside it.
+writes linf.json, l2.json, l1.json and projections.json beside it.
 
 Network, images, labels: ../attack_network.py, side 8. A run begins at the clean images; one begins
 at a random start, whose draws are replaced: clamp(x + eps / 2 * t / size(t), 0, 1) for pool image
-r, t = signed(8403, i) of shape [64,3,8,8], row r, size the largest |t| (linf) or the Euclidean norm
-(l2), with eps = 0.05 (linf) or 0.5 (l2). Targets: the class whose logit has that `rank` among those
+r, t = signed(8403, i) of shape [64,3,8,8], row r, size the largest |t| (linf), the Euclidean norm (l2)
+or the sum of |t| (l1), with eps = 0.05 (linf), 0.5 (l2) or 5 (l1). Targets: the class whose logit has that `rank` among those
 of the clean image, 1 being the label; without a rank the run is untargeted and takes, in each step,
 the class that is closest.
 
-Fixtures linf.json and l2.json: `norm`, `alpha_max`, `eta`, `beta`, `rows`, `labels` [n] and `runs`.
+Fixtures linf.json, l2.json and l1.json: `norm`, `alpha_max`, `eta`, `beta`, `rows`, `labels` [n] and `runs`.
 Of each run: `rank` and `targets` [n] (null for untargeted), `steps`, `start` [n*3*8*8] (null for
 the clean images), and for each step the digests of [n,3,8,8] in `iterates` (where the gradient is
 taken; the first is that of the start) and in `candidates` (after the step, clamped, before the way
@@ -23,8 +23,8 @@ gradients were off by 1e-15, relative.
 
 Fixture projections.json: 13 cases in 16 dimensions. `points` [13,16] = unit(8400, i); `normals`
 [13,16] = signed(8401, i), with zeros where signed(8402, i) < 0 in rows 6 to 8, with 1e-9 as
-component 5 of row 9 (which the reference takes for 0 in l2, and not in linf), and all of row 12 is
-0; the hyperplane of a row is <normal, z> = `offsets`[row]. `linf` and `l2`: `steps` [13,16], which
+component 5 of row 9 (which the reference takes for 0 in l2 and l1, and not in linf), and all of row 12 is
+0; the hyperplane of a row is <normal, z> = `offsets`[row]. `linf`, `l2` and `l1`: `steps` [13,16], which
 lead to that point of the hyperplane in the box [0,1] which is closest by that norm, and `branches`
 [13]: "free" when no coordinate meets the box on the way, "clipped" when some do, "out of reach"
 when the hyperplane does not meet the box and the step leads to the corner nearest to it, "on it"
@@ -45,8 +45,8 @@ import attack_network as shared  # noqa: E402
 import formula  # noqa: E402
 
 # The rows are few that together move under every change below.
-ROWS = {"Linf": [3, 14, 27, 37], "L2": [2, 14, 27, 63]}
-EPS = {"Linf": 0.05, "L2": 0.5}
+ROWS = {"Linf": [3, 14, 27, 37], "L2": [2, 14, 27, 63], "L1": [2, 14, 27, 63]}
+EPS = {"Linf": 0.05, "L2": 0.5, "L1": 5.0}
 RUNS = [
     dict(rank=2, steps=50, random=False),
     dict(rank=3, steps=30, random=False),
@@ -103,7 +103,8 @@ def attack(path, norm, rank, steps, random, noise=0.0, words=(), settings=None):
 
 
 def distance(norm, step):
-    return step.flatten(1).abs().max(1).values if norm == "Linf" else step.flatten(1).norm(dim=1)
+    order = {"Linf": torch.inf, "L2": 2, "L1": 1}[norm]
+    return step.flatten(1).norm(order, dim=1)
 
 
 def check(norm, found):
@@ -140,10 +141,21 @@ def projection_cases():
     return t, w, offsets
 
 
+def greedily(t, w, b):
+    """The shortest step in l1: component after component, that of the largest weight first."""
+    end, missing = t.clone(), b - (w * t).sum()
+    for at in w.abs().argsort(descending=True):
+        if w[at] != 0:
+            end[at] = (t[at] + missing / w[at]).clamp(0, 1)
+            missing = missing - w[at] * (end[at] - t[at])
+    return end - t
+
+
 def check_projection(norm, t, w, offsets, steps):
-    """Against a bisection for the length of the step, which knows nothing of the reference."""
+    """Against a bisection for the length of the step, in l1 against going through the components in
+    order: neither knows anything of the reference."""
     branches = []
-    w = torch.where(w.abs() > 1e-8, w, 0) if norm == "L2" else w
+    w = torch.where(w.abs() > 1e-8, w, 0) if norm in ("L2", "L1") else w
     for t, w, b, d in zip(t, w, offsets, steps):
         side = torch.sign(b - (w * t).sum())
         direction = side * (w.sign() if norm == "Linf" else w)
@@ -156,8 +168,8 @@ def check_projection(norm, t, w, offsets, steps):
             middle = (short + long) / 2
             reached = side * ((w * end(middle)).sum() - b) >= 0
             short, long = (short, middle) if reached else (middle, long)
-        by_bisection = end(short) - t
-        assert (by_bisection - d).abs().max() < 1e-9, (norm, by_bisection, d)
+        expected = greedily(t, w, b) if norm == "L1" else end(short) - t
+        assert (expected - d).abs().max() < 1e-9, (norm, expected, d)
         missed = ((w * (t + d)).sum() - b).abs() > 1e-9
         met = (((t + d) * (1 - t - d)).abs() < 1e-12) & (w != 0)
         if missed:
@@ -175,7 +187,7 @@ def projections(path):
     module = shared.altered(path, "fab_projections")
     t, w, offsets = projection_cases()
     found = {"points": t.tolist(), "normals": w.tolist(), "offsets": offsets.tolist()}
-    for norm in ("Linf", "L2"):
+    for norm in ("Linf", "L2", "L1"):
         steps = getattr(module, "projection_" + norm.lower())(t, w, offsets)
         branches = check_projection(norm, t, w, offsets, steps)
         print(norm, branches)

@@ -3,14 +3,14 @@
     pip install torch==2.11.0 numpy
     python generate.py --autoattack DIR        (DIR: clone of fra31/auto-attack at a392200)
 
-writes linf.json and l2.json beside it.
+writes linf.json, l2.json and l1.json beside it.
 
 Network, images, labels: ../attack_network.py, side 16. Everything the reference draws is in the
 fixture, as integers; it draws one place (and in linf one colour) a query for all images together.
 
 Fixture: `norm`, `eps`, `p_init`, `queries` (the largest number after the first), `rows`, `labels`
 [n]; the schedule is that for 10000 queries, without rescaling. `start`: in linf the `stripes`
-[n*3*16], a sign for each image, channel and column; in l2 the `tiles` in the order drawn, rows of
+[n*3*16], a sign for each image, channel and column; in l2 and l1 the `tiles` in the order drawn, rows of
 five from the top left corner on, each 3 x 3 pixels large, the last row and column of the image
 bare: of each whether eta is `transposed`, and the `signs` [n*3].
 
@@ -18,12 +18,16 @@ Then, of the start and of each query, in lists of the same length: `live`, which
 batch (positions in `rows`; those misclassified so far are left out), `queried`, the digest of the
 images given to the network [live,3,16,16], and their `margins` [live] (label's logit minus the
 largest other). And of each query, in lists one shorter: `sizes`, the side of the window;
-`windows`, first row and column of it, in l2 of both windows, the one that gains first; `signs`, in
-linf [3], in l2 [live*3]; in l2 whether eta is `transposed` (its first row is positive throughout
+`windows`, first row and column of it, in l2 and l1 of both windows, the one that gains first; `signs`,
+in linf [3], else [live*3]; in l2 and l1 whether eta is `transposed` (its first row is positive throughout
 when it is not). `best` [n*3*16*16]: the images returned; `used` [n]: the queries of each.
 
+In l1 the reference is changed in one thing (EXACT below): it adds the change to x and then takes the
+projection's part off, so that some numbers whose change is taken off altogether differ from x by
+rounding, which a window is later filled with. Here both are added to each other first.
+
 `noise`: by how much a query or the result moved when inputs and logits were off by 1e-15, relative,
-and in l2 also when a norm was off by 1e-14.
+and in l2 and l1 also when a norm was off by 1e-14.
 
 The generator then changes one rule of the reference after the other and prints by how much each run
 moves. Every one of them moves the run by more than 1e-3.
@@ -43,10 +47,16 @@ SIDE = 16
 RUNS = {
     "linf": dict(norm="Linf", eps=0.02, queries=260, rows=[0, 1, 5]),
     "l2": dict(norm="L2", eps=0.2, queries=260, rows=[5, 9, 12]),
+    "l1": dict(norm="L1", eps=2.0, queries=260, rows=[5, 9, 12]),
 }
+EXACT = [
+    ("x_best = x + delta_init + r_best", "x_best = x + (delta_init + r_best)"),
+    ("x_new = x_curr + delta_curr + r_curr", "x_new = x_curr + (delta_curr + r_curr)"),
+]
 ROUNDING = {
     "linf": [],
     "l2": [("norms_image ** 2, torch", "norms_image ** 2 * (1 + 1e-14), torch")],
+    "l1": [("norms_image, torch", "norms_image * (1 + 1e-14), torch")],
 }
 SCHEDULE = {
     "schedule from 12": [("10 < it <= 50", "12 < it <= 50")],
@@ -64,11 +74,21 @@ CHANGES = {
         "norm of the windows lost": [("c + norms_windows ** 2).sqrt", "c + 0.0).sqrt")],
         "steps of eta 1 / i": [("self.device) ** 2)", "self.device))")],
     },
+    "l1": {
+        **SCHEDULE,
+        "norm of the windows lost": [("c + norms_windows) * c", "c + 0.0) * c")],
+        "not times the channels": [("c + norms_windows) * c", "c + norms_windows)")],
+        "steps of eta 1 / i^3": [("self.device) ** 4)", "self.device) ** 3)")],
+        "hair of 1e-2": [
+            ("(x, delta_init, self.eps * (1. - 1e-6))", "(x, delta_init, self.eps * .99)"),
+            ("(x_curr, delta_curr, self.eps * (1. - 1e-6))", "(x_curr, delta_curr, self.eps * .99)"),
+        ],
+    },
 }
 
 
 def attack(path, norm, eps, queries, rows, noise=0.0, words=()):
-    module = shared.altered(path, "square", words)
+    module = shared.altered(path, "square", EXACT + list(words))
     model = shared.Recorder(SIDE, noise)
     x = shared.pool(SIDE, rows)
     y = model.net(x).argmax(1)
@@ -138,7 +158,7 @@ def fixture(run, found, noise):
         "windows": [[int(at) for at in of(drawn, "window")] for drawn in others],
         "signs": [whole(of(drawn, "signs")[0]) for drawn in others],
     }
-    if run["norm"] == "L2":
+    if run["norm"] != "Linf":
         steps["transposed"] = [int(of(drawn, "transposed")[0]) for drawn in others]
     assert len(set(steps["sizes"])) >= 3 and all(0 not in signs for signs in steps["signs"])
     return {
