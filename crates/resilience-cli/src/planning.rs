@@ -82,11 +82,11 @@ pub fn suite_stages(
             }
             let threat = threat(ground.norm, attack.eps.unwrap_or(eps))?;
             let set: Vec<(String, String)> = attack
-                .settings
-                .iter()
+                .settings_in(ground.norm)
+                .into_iter()
                 .map(|(name, value)| {
                     let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-                    (name.clone(), text)
+                    (name, text)
                 })
                 .collect();
             let scope = if attack.all_images { Scope::All } else { scope };

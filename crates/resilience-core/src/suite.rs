@@ -8,6 +8,7 @@
 //! [[attack]]
 //! id = "apgd-ce"                    # resilience list attacks
 //! settings = { steps = 100 }        # optional
+//! l1 = { restarts = 5 }             # optional: more of them, in this norm only (linf, l2, l1)
 //!
 //! [[attack]]
 //! id = "fgsm"
@@ -22,7 +23,7 @@ use serde::Deserialize;
 
 use crate::record::LabelSource;
 use crate::suggest::did_you_mean;
-use crate::threat::{Eps, ThreatError};
+use crate::threat::{Eps, Norm, ThreatError};
 
 /// Attacks in order.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,12 +45,26 @@ pub struct SuiteAttack {
     pub id: String,
     /// Settings that differ from the defaults; whether there are such, the engine checks.
     pub settings: toml::Table,
+    /// Those that differ in one norm only, which come before the others.
+    pub in_norm: Vec<(Norm, toml::Table)>,
     /// Whether misclassified images are attacked too.
     pub all_images: bool,
     /// Whose labels it pushes away from.
     pub labels: LabelSource,
     /// A radius of its own.
     pub eps: Option<Eps>,
+}
+
+impl SuiteAttack {
+    /// Its settings in a norm.
+    #[must_use]
+    pub fn settings_in(&self, norm: Norm) -> toml::Table {
+        let mut settings = self.settings.clone();
+        for (_, own) in self.in_norm.iter().filter(|(of, _)| *of == norm) {
+            settings.extend(own.clone());
+        }
+        settings
+    }
 }
 
 /// The suites that come with the program: name and text.
@@ -65,7 +80,7 @@ const BUILT_IN: [(&str, &str); 5] = [
 const VERSION: i64 = 1;
 
 const KEYS: [&str; 4] = ["version", "about", "individual", "attack"];
-const ATTACK_KEYS: [&str; 5] = ["id", "settings", "images", "labels", "eps"];
+const ATTACK_KEYS: [&str; 8] = ["id", "settings", "images", "labels", "eps", "linf", "l2", "l1"];
 
 /// The names of the suites that come with the program.
 pub fn names() -> impl Iterator<Item = &'static str> {
@@ -106,6 +121,9 @@ struct RawAttack {
     id: String,
     #[serde(default)]
     settings: toml::Table,
+    linf: Option<toml::Table>,
+    l2: Option<toml::Table>,
+    l1: Option<toml::Table>,
     #[serde(default)]
     images: Images,
     #[serde(default = "true_labels")]
@@ -156,6 +174,10 @@ pub fn parse(path: &Path, text: &str) -> Result<Suite, SuiteError> {
                 eps: eps.map_err(|source| SuiteError::Eps { path: path.to_owned(), source })?,
                 id: attack.id,
                 settings: attack.settings,
+                in_norm: [(Norm::Linf, attack.linf), (Norm::L2, attack.l2), (Norm::L1, attack.l1)]
+                    .into_iter()
+                    .filter_map(|(norm, settings)| Some((norm, settings?)))
+                    .collect(),
                 all_images: attack.images == Images::All,
                 labels: attack.labels,
             })
@@ -267,6 +289,22 @@ mod tests {
             assert_eq!(suite.name, name);
             assert!(suite.about.len() > 20 && !suite.attacks.is_empty(), "{name}");
         }
+    }
+
+    /// Would catch settings of one norm that hold in another, or do not come before the others.
+    #[test]
+    fn settings_can_differ_in_a_norm() {
+        let text = "version = 1\nabout = 'x'\n[[attack]]\nid = 'pgd'\n\
+                    settings = { steps = 9, restarts = 1 }\nl1 = { restarts = 5, sparsity = 0.1 }\n";
+        let suite = parse(Path::new("my.toml"), text).unwrap();
+        let settings = |norm| suite.attacks[0].settings_in(norm).to_string();
+        for norm in [Norm::Linf, Norm::L2] {
+            assert_eq!(settings(norm), "restarts = 1\nsteps = 9\n");
+        }
+        assert_eq!(settings(Norm::L1), "restarts = 5\nsparsity = 0.1\nsteps = 9\n");
+        let standard = find("autoattack-standard").unwrap();
+        let restarts = |norm| standard.attacks[0].settings_in(norm).get("restarts").cloned();
+        assert_eq!([restarts(Norm::Linf), restarts(Norm::L1)], [None, Some(5.into())]);
     }
 
     /// Would catch a mistyped key that is read as if it were not there.

@@ -159,9 +159,15 @@ fn suite_entry(id: &'static str) -> Result<Entry, CliError> {
         "each attack on what the ones before it have left:".to_owned()
     };
     for attack in &suite.attacks {
-        let settings: Vec<String> =
-            attack.settings.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        let _ = write!(facts, "\n  {:14} {}", attack.id, settings.join(" "));
+        let words = |settings: &toml::Table| {
+            let all = settings.iter().map(|(name, value)| format!("{name}={value}"));
+            all.collect::<Vec<_>>().join(" ")
+        };
+        let mut settings = vec![words(&attack.settings)];
+        settings
+            .extend(attack.in_norm.iter().map(|(norm, own)| format!("in {norm}: {}", words(own))));
+        settings.retain(|text| !text.is_empty());
+        let _ = write!(facts, "\n  {:14} {}", attack.id, settings.join("; "));
     }
     let source = format!("suites/{id}.toml; --suite takes a file of the same form");
     let title = "attacks in order".to_owned();
