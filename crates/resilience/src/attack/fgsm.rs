@@ -6,6 +6,7 @@
 //!
 //! Update: `x' = clip(x + eps d, 0, 1)`, where d is the direction of unit length in which the
 //! cross-entropy grows fastest: its gradient's sign for Linf, the gradient over its length for L2.
+//! There is no L1: the one step would change one number.
 //!
 //! Shapes: `[n,c,h,w]` x `[n]` -> `[n,c,h,w]`. One forward and one backward pass an image. Where the
 //! gradient is zero the image stays as it is.

@@ -12,7 +12,9 @@
 //! In L1 the steepest direction is a single number of the image, which is soon at the border of the
 //! box. There d has the signs of the gradient's largest entries, a share `sparsity` of them, all of the
 //! same size; entries that would push a number out of the box that is at its border already are left
-//! out. The projection is onto ball and box together.
+//! out. The projection is onto ball and box together. How large the share should be depends on the
+//! radius: of `resnet2b`'s first 40 images 100 steps at eps 2 leave 24 with 0.01, 21 with 0.001 and 29
+//! with 0.05 (APGD: 18).
 //!
 //! | setting | default | range |
 //! |---|---|---|

@@ -124,14 +124,13 @@ impl Pool<'_> {
         if margin.iter().any(|margin| !margin.is_finite()) {
             check_finite(self.model, &logits, &live.indices)?;
         }
-        for row in 0..n {
+        for (row, &(distance, inside)) in reach.iter().enumerate() {
             let allowed = match self.search {
                 Search::WithinBall => within(row, limit(farthest)),
-                Search::MinimumNorm => reach[row].1,
+                Search::MinimumNorm => inside,
             };
             if !allowed {
-                let (attack, index) = (self.id, live.indices[row]);
-                let (distance, threat) = (reach[row].0, self.threat);
+                let (attack, index, threat) = (self.id, live.indices[row], self.threat);
                 return Err(EngineError::OutsideThreat { attack, index, distance, threat });
             }
         }

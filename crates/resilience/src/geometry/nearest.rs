@@ -115,9 +115,9 @@ impl Change {
                 return if newton.is_finite() { newton } else { t };
             }
             if excess > 0.0 {
-                low = t
+                low = t;
             } else {
-                high = t
+                high = t;
             }
             let halved = high - low <= 0.5 * width;
             width = high - low;

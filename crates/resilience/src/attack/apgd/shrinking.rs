@@ -30,17 +30,17 @@ pub(super) fn balls(threat: Threat, steps: u32) -> Result<[(Threat, u32); 3], En
 pub struct Shrinking {
     inner: Iterate,
     run: Run,
-    left: std::vec::IntoIter<(Threat, u32)>,
+    left: std::array::IntoIter<(Threat, u32), 2>,
 }
 
 impl Shrinking {
     /// Begins with these random numbers. `run` is that of the last ball.
     pub fn begin(run: Run, rows: &Rows, noise: &Tensor) -> Result<Self, EngineError> {
         let run = Run { start: Start::Found, ..run };
-        let [(threat, steps), rest @ ..] = balls(run.threat, run.steps)?;
+        let [(threat, steps), second, last] = balls(run.threat, run.steps)?;
         let start = geometry::border_start(threat, &rows.images, noise)?;
         let inner = Iterate::begin(Run { threat, steps, ..run }, rows, start)?;
-        Ok(Self { inner, run, left: rest.to_vec().into_iter() })
+        Ok(Self { inner, run, left: [second, last].into_iter() })
     }
 
     /// The best loss of each row so far in the ball that the round is in, `[n]`.
@@ -87,7 +87,8 @@ mod tests {
         ] {
             let balls = balls(threat, steps).unwrap();
             assert_eq!(balls.map(|(_, steps)| steps), expected);
-            assert_eq!(balls.map(|(threat, _)| threat.eps().value()), [36.0, 24.0, 12.0]);
+            let radii = balls.map(|(threat, _)| threat.eps().value() as u32);
+            assert_eq!(radii, [36, 24, 12]);
         }
     }
 }
