@@ -8,9 +8,11 @@
 //! have published, and where a result stands among it. A [`manifest`] describes a model on
 //! disk (or several, and how they [`vote`]), a [`method`] how one is trained; of a training run
 //! [`training_log`] keeps what it tells while it goes on, [`overfitting`] judges it, and a
-//! [`comparison`] counts several. An [`audit`] says whether there is a reason not to trust a result. Progress and notices leave through [`event`] alone.
+//! [`comparison`] counts several. An [`audit`] says whether there is a reason not to trust a result. Many
+//! machines share a run by way of [`cluster`]. Progress and notices leave through [`event`] alone.
 
 pub mod audit;
+pub mod cluster;
 pub mod comparison;
 pub mod context;
 pub mod dataset;

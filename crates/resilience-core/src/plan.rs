@@ -1,7 +1,11 @@
 //! What a run is going to do, resolved to the last setting before anything runs. It is kept in the
 //! run store, and a run that goes on, a shard and a merge are held against it.
 
+mod difference;
+
 use serde::{Deserialize, Serialize};
+
+pub use self::difference::{Difference, difference};
 
 use crate::record::{DatasetRecord, LabelSource, Scope};
 use crate::threat::{Norm, Threat, ThreatError};

@@ -6,10 +6,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use serde_json::Value;
 
 use super::{AttackId, FILE, MergeError, ModelId, RunStore, StoreError};
-use crate::plan::{Plan, Shard};
+use crate::plan::{Difference, Plan, Shard, difference};
 use crate::record::{AttackRecord, Provenance};
 
 /// Examples that are copied at once: a few megabytes.
@@ -206,47 +205,14 @@ fn same<T: Serialize>(
     expected: &T,
     got: &T,
 ) -> Result<(), MergeError> {
-    // What was read from JSON is JSON again.
-    let json = |value: &T| serde_json::to_value(value).unwrap_or(Value::Null);
-    match difference(&json(expected), &json(got)) {
+    match difference(expected, got) {
         None => Ok(()),
-        Some((field, expected, got)) => Err(MergeError::Differs {
+        Some(Difference { field, expected, found }) => Err(MergeError::Differs {
             dir: dir.to_owned(),
             first: first.to_owned(),
             field: format!("{what}: {field}"),
             expected,
-            got,
+            got: found,
         }),
-    }
-}
-
-/// The place of the first difference, `models[0].weights_sha256`, and what stands there.
-fn difference(expected: &Value, got: &Value) -> Option<(String, String, String)> {
-    let below = |name: String, found: Option<(String, String, String)>| {
-        found.map(|(field, expected, got)| {
-            let dot = if field.is_empty() || field.starts_with('[') { "" } else { "." };
-            (format!("{name}{dot}{field}"), expected, got)
-        })
-    };
-    match (expected, got) {
-        (Value::Object(a), Value::Object(b)) => {
-            let names = a.keys().chain(b.keys().filter(|name| !a.contains_key(*name)));
-            let entry = |map: &serde_json::Map<String, Value>, name: &str| {
-                map.get(name).cloned().unwrap_or(Value::Null)
-            };
-            names
-                .map(|name| below(name.clone(), difference(&entry(a, name), &entry(b, name))))
-                .find_map(|found| found)
-        }
-        (Value::Array(a), Value::Array(b)) if a.len() == b.len() => a
-            .iter()
-            .zip(b)
-            .enumerate()
-            .find_map(|(place, (a, b))| below(format!("[{place}]"), difference(a, b))),
-        (Value::Array(a), Value::Array(b)) => {
-            Some((String::new(), format!("{} entries", a.len()), format!("{} entries", b.len())))
-        }
-        (a, b) if a == b => None,
-        (a, b) => Some((String::new(), a.to_string(), b.to_string())),
     }
 }
