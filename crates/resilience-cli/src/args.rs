@@ -1,6 +1,8 @@
 //! The command line, as typed.
 
 mod leaderboard;
+mod shard;
+mod submit;
 mod train;
 mod workload;
 
@@ -8,12 +10,14 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use resilience_core::manifest::{Channels, MEAN, STD, channels};
-use resilience_core::plan::{Keep, Shard};
+use resilience_core::plan::Keep;
 use resilience_core::record::LabelSource;
 use resilience_core::threat::{Eps, Norm};
 use resilience_core::view::Precision;
 
 pub use self::leaderboard::Leaderboard;
+pub use self::shard::ShardArg;
+pub use self::submit::Submit;
 pub use self::train::{Options, Train};
 pub use self::workload::{Workload, WorkloadArgs};
 use crate::error::CliError;
@@ -53,6 +57,8 @@ pub enum Command {
     Verify(Verify),
     /// Join the shards of a run.
     Merge(Merge),
+    /// Write the files that let Slurm or Kubernetes do an evaluation on many machines.
+    Submit(Submit),
     /// Write a run's outcomes as CSV, or its adversarial images for NumPy.
     Export(Export),
     /// Write one HTML page of one or several finished runs.
@@ -170,7 +176,8 @@ impl Normalisation {
     Several models are compared pairwise on the same images. Several radii give a curve; what is \
     broken within a smaller ball counts as broken within a larger one, and the last radius given is \
     the headline.\n\
-    A run that was stopped or killed goes on with `resilience eval --resume DIR`."
+    A run that was stopped or killed goes on with `resilience eval --resume DIR`. `resilience submit` \
+    writes what a cluster needs to do it in shards."
 )]
 pub struct Eval {
     /// A manifest (TOML) of a model or an ensemble, a weights file with --arch (and --mean, --std),
@@ -227,9 +234,11 @@ pub struct Eval {
     /// Consecutive images that are attacked together; shards are made of whole blocks.
     #[arg(long, value_name = "N", default_value_t = resilience::evaluate::BLOCK, value_parser = clap::value_parser!(u64).range(1..=65_536))]
     pub block: u64,
-    /// Do only part K of M of the images; `resilience merge` joins the parts.
-    #[arg(long, value_name = "K/M")]
-    pub shard: Option<Shard>,
+    /// Do only part K of M of the images; `resilience merge` joins the parts. `auto` is the part of this
+    /// task of a Slurm array or an indexed Kubernetes job, `auto/M` that of M which has its number, so that
+    /// a few tasks can be submitted again. With either, a run of the same plan in DIR goes on.
+    #[arg(long, value_name = "K/M|auto|auto/M")]
+    pub shard: Option<ShardArg>,
     /// Replace an earlier run in DIR.
     #[arg(long)]
     pub overwrite: bool,

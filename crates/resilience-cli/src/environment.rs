@@ -1,6 +1,7 @@
 //! What the command takes from the machine: clock, processor, variables, the line that was typed.
 
 use std::env;
+use std::io;
 use std::path::PathBuf;
 use std::time::{Instant, SystemTime};
 
@@ -16,6 +17,7 @@ pub struct Environment {
     started: String,
     command: String,
     machine: Machine,
+    threads: Option<u32>,
 }
 
 impl Environment {
@@ -36,7 +38,28 @@ impl Environment {
                 os: format!("{} {}", env::consts::OS, env::consts::ARCH),
                 device: "cpu".to_owned(),
             },
+            threads,
         }
+    }
+
+    /// The number of threads that was asked for.
+    pub fn threads(&self) -> Option<u32> {
+        self.threads
+    }
+
+    /// A variable, where it is set.
+    pub fn variable(name: &str) -> Option<String> {
+        env::var_os(name).map(|value| value.to_string_lossy().into_owned())
+    }
+
+    /// The folder that relative paths are looked for in.
+    pub fn folder() -> io::Result<PathBuf> {
+        env::current_dir()
+    }
+
+    /// This program.
+    pub fn program() -> io::Result<PathBuf> {
+        env::current_exe()
     }
 
     /// The machine.
@@ -96,7 +119,7 @@ fn command_line() -> String {
 }
 
 /// A word of the command line, as a shell would need it.
-fn quoted(word: &str) -> String {
+pub fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=,:@%+".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         word.to_owned()

@@ -3,14 +3,17 @@
 use std::path::PathBuf;
 
 use resilience::EngineError;
+use resilience_core::cluster::{ClusterError, TaskError};
 use resilience_core::comparison::ComparisonError;
 use resilience_core::dataset::DatasetError;
 use resilience_core::dataset::download::DownloadError;
 use resilience_core::export::ExportError;
 use resilience_core::format::FormatError;
 use resilience_core::leaderboard::LeaderboardError;
+use resilience_core::format::atomic::AtomicError;
 use resilience_core::manifest::ManifestError;
 use resilience_core::method::MethodError;
+use resilience_core::plan::Difference;
 use resilience_core::report::ReportError;
 use resilience_core::store::{MergeError, StoreError};
 use resilience_core::suite::SuiteError;
@@ -104,6 +107,29 @@ pub enum CliError {
     /// The published claims'.
     #[error(transparent)]
     Leaderboard(#[from] LeaderboardError),
+    /// A task without a shard.
+    #[error(transparent)]
+    Task(#[from] TaskError),
+    /// Files for a scheduler.
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
+    /// A file that cannot be written.
+    #[error(transparent)]
+    Write(#[from] AtomicError),
+    /// The run that is to go on was begun with another plan.
+    #[error(
+        "{dir} holds a run of another plan: {}: expected {}, found {}; choose another --out, or move it \
+         away",
+        .different.field,
+        .different.found,
+        .different.expected
+    )]
+    OtherPlan {
+        /// Its folder.
+        dir: PathBuf,
+        /// Its first field that is not as it is now.
+        different: Difference,
+    },
     /// An export's.
     #[error(transparent)]
     Export(#[from] ExportError),
@@ -192,6 +218,9 @@ impl CliError {
                 | LeaderboardError::Nothing { .. },
             )
             | Self::Suite(SuiteError::Unknown { .. }) => exit::USAGE,
+            | Self::Suite(SuiteError::Unknown { .. })
+            | Self::Task(_)
+            | Self::Cluster(_) => exit::USAGE,
             Self::NotVerified { .. } => exit::NOT_VERIFIED,
             Self::Engine(EngineError::Cancelled)
             | Self::Dataset(

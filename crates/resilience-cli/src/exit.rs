@@ -12,7 +12,7 @@ pub const BAD_INPUT: u8 = 3;
 pub const INCOMPLETE: u8 = 4;
 /// The machine refused: no network, no space, no permission.
 pub const ENVIRONMENT: u8 = 5;
-/// Stopped by Ctrl-C; what was written is valid.
+/// Stopped by Ctrl-C or SIGTERM; what was written is valid.
 pub const INTERRUPTED: u8 = 130;
 
 /// The same for `--help`.
@@ -23,4 +23,4 @@ pub const TABLE: &str = "Exit codes:
   3    bad input: a file, a model or a data set is not what it should be
   4    incomplete: the run ended early (an attack failed, training diverged)
   5    environment: no network, no disk space, no permission
-  130  interrupted with Ctrl-C; files written so far are valid";
+  130  interrupted with Ctrl-C or SIGTERM; files written so far are valid";

@@ -6,6 +6,7 @@ mod environment;
 mod epoch;
 mod error;
 mod exit;
+mod lock;
 mod logs;
 mod models;
 mod planning;
@@ -25,6 +26,12 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let environment = Environment::new(cli.threads);
     let mut screen = Screen::new();
+    #[cfg(unix)]
+    if let Err(error) =
+        signal_hook::flag::register(signal_hook::consts::SIGTERM, screen.stop_flag())
+    {
+        screen.note(&format!("note: SIGTERM ends the program at once ({error})"));
+    }
     // The first Ctrl-C asks the work to end at its next safe point, the second ends it at once.
     let stop = screen.stop_flag();
     let handler = ctrlc::set_handler(move || {

@@ -3,7 +3,6 @@
 //! Every network and seed is a run in a folder of its own, `NAME-seedK`: its weights, its checkpoint and
 //! its run store. What is finished there is not done again, wherever it was made.
 
-use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use resilience::train::{self, Other, Plan as Training};
@@ -25,6 +24,7 @@ use super::train::{self as training, Job};
 use crate::args::{Compare, Normalisation};
 use crate::environment::Environment;
 use crate::error::CliError;
+use crate::lock;
 use crate::models::{self, Loaded};
 use crate::planning::{self, Ground};
 use crate::results;
@@ -45,9 +45,6 @@ const PASSES: u32 = 10;
 
 /// The weights in a run's folder.
 const WEIGHTS: &str = "model.pth";
-
-/// The file by which a process claims a run's folder.
-const LOCK: &str = ".lock";
 
 /// Everything that the runs have in common.
 struct Common<'a> {
@@ -171,7 +168,7 @@ impl Common<'_> {
         environment: &Environment,
         screen: &mut Screen,
     ) -> Result<(), CliError> {
-        let _alone = claim(&self.folder(place))?;
+        let _alone = lock::claim(&self.folder(place))?;
         let weights = self.folder(place).join(WEIGHTS);
         let plan = self.training(network, place)?;
         let title = format!("{}, seed {}", network.title, plan.seed);
@@ -242,7 +239,7 @@ impl Common<'_> {
             screen.note(&format!("{}: {} is not trained yet", ensemble.title, missing.title()));
             return Ok(());
         }
-        let _alone = claim(&self.folder(place))?;
+        let _alone = lock::claim(&self.folder(place))?;
         let manifest = self.folder(place).join("model.toml");
         write_manifest(ensemble, &members, &manifest)?;
         let request = manifest.to_string_lossy();
@@ -353,21 +350,6 @@ impl Common<'_> {
 
 fn foreign(dir: &Path, what: &str) -> CliError {
     CliError::Comparison(ComparisonError::Foreign { path: dir.to_owned(), what: what.to_owned() })
-}
-
-/// Keeps other processes out of a run's folder until it is dropped; several may share a comparison's.
-fn claim(folder: &Path) -> Result<File, CliError> {
-    let io = |doing| {
-        let path = folder.to_owned();
-        move |source| CliError::Io { doing, path, source }
-    };
-    std::fs::create_dir_all(folder).map_err(io("create folder"))?;
-    let file = File::create(folder.join(LOCK)).map_err(io("create a lock in"))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(CliError::Busy { path: folder.to_owned() }),
-        Err(TryLockError::Error(source)) => Err(io("lock")(source)),
-    }
 }
 
 /// The manifest of an ensemble in its folder, of manifests in the folders beside it.

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use resilience_core::cluster;
 use resilience_core::dataset::{self, Images, Places, Split};
 use resilience_core::manifest::Described;
 use resilience_core::plan::{Kind, Plan, Shard, Stage, ThreatPlan};
@@ -10,9 +11,12 @@ use resilience_core::store::RunStore;
 use resilience_core::suite;
 use resilience_core::threat::Eps;
 
-use crate::args::{Eval, PrecisionArg};
+use super::requeued;
+use crate::args::{Eval, PrecisionArg, ShardArg};
 use crate::environment::Environment;
 use crate::error::CliError;
+use crate::lock;
+use crate::models::Loaded;
 use crate::planning::{self, Ground};
 use crate::screen::Screen;
 use crate::{models, results};
@@ -39,6 +43,95 @@ fn begin(
     environment: &Environment,
     screen: &mut Screen,
 ) -> Result<(), CliError> {
+    let (shard, again) = shard(arguments)?;
+    let Prepared { mut loaded, images, stages, headline } = prepare(arguments, screen)?;
+    check_shards(shard.of, images.len() as u64, arguments.block)?;
+    let how = (arguments.passes, arguments.precision.into(), shard);
+    let plan = Plan {
+        kind: Kind::Eval,
+        seed: arguments.seed,
+        dataset: images.record(),
+        models: results::probe(&mut loaded, &images, how, environment)?,
+        headline,
+        stages,
+        keep: arguments.keep.into(),
+        block: arguments.block,
+        chunk: resilience::evaluate::CHUNK,
+        threads: resilience::threads(),
+        shard,
+    };
+    results::announce(&plan, &images, screen);
+    let provenance = environment.provenance(arguments.seed, images.notices().to_vec());
+    // A scheduler may take a node for dead on which the task is still at work.
+    let _alone = matches!(again, Again::GoesOn).then(|| lock::claim(out)).transpose()?;
+    let begun = match again {
+        Again::GoesOn => requeued::begun(out, &plan)?,
+        Again::Refused => None,
+    };
+    let (plan, mut store) = match begun {
+        Some(store) if store.finished()? => {
+            let dir = out.display();
+            screen.note(&format!("{dir} is finished; only its report is written anew"));
+            return results::write(out, &store, screen);
+        }
+        Some(store) => {
+            screen.note(&format!("{} was begun before and goes on", out.display()));
+            (store.plan().clone(), store)
+        }
+        None if arguments.overwrite => {
+            let store = RunStore::replace(out, &provenance, &plan)?;
+            (plan, store)
+        }
+        None => {
+            let store = RunStore::create(out, &provenance, &plan)?;
+            (plan, store)
+        }
+    };
+    results::look(&mut loaded, &plan)?;
+    results::remove_old(out)?;
+    results::evaluate(&plan, &loaded, &images, &mut store, environment, screen)?;
+    if results::to_audit(&plan) && !arguments.no_audit {
+        results::audit(&loaded, &images, &mut store, environment, screen)?;
+    }
+    results::write(out, &store, screen)
+}
+
+/// What becomes of a run that is in the folder already.
+#[derive(Clone, Copy)]
+enum Again {
+    /// It is the one that was asked for, and goes on: a scheduler starts a task again with the same line.
+    GoesOn,
+    /// It is somebody's, and stays, unless it is to be replaced.
+    Refused,
+}
+
+/// The part that is meant.
+fn shard(arguments: &Eval) -> Result<(Shard, Again), CliError> {
+    match arguments.shard {
+        None => Ok((Shard::WHOLE, Again::Refused)),
+        Some(ShardArg::Given(shard)) => Ok((shard, Again::Refused)),
+        Some(ShardArg::Auto { .. }) if arguments.overwrite => Err(CliError::Usage(
+            "--overwrite: with --shard auto a task that is started again goes on, and would lose what \
+             it has; leave out the one or name the shard"
+                .to_owned(),
+        )),
+        Some(ShardArg::Auto { of }) => {
+            Ok((cluster::shard(of, &Environment::variable)?, Again::GoesOn))
+        }
+    }
+}
+
+/// Everything that an evaluation needs, found, loaded and checked.
+pub struct Prepared {
+    loaded: Vec<Loaded>,
+    /// The images.
+    pub images: Images,
+    stages: Vec<Stage>,
+    headline: Option<ThreatPlan>,
+}
+
+/// Looks for everything, what is wrong with arguments first.
+pub fn prepare(arguments: &Eval, screen: &mut Screen) -> Result<Prepared, CliError> {
     let described = arguments
         .models
         .iter()
@@ -54,42 +147,25 @@ fn begin(
     }
     let source = dataset::find(data, &Places::of_user(), screen)?;
     let images = source.load(Split::Test, arguments.n.map(|n| n as usize), screen)?;
-    let mut loaded = described
+    for described in &described {
+        models::check_all_fit(described, &images)?;
+    }
+    let loaded = described
         .into_iter()
         .zip(&arguments.models)
         .map(|(described, request)| models::load(request, described, data))
         .collect::<Result<Vec<_>, _>>()?;
     let ground = Ground { norm: arguments.norm, n: images.len() as u64, classes };
     let stages = stages(arguments, &eps, ground)?;
-    let shard = arguments.shard.unwrap_or(Shard::WHOLE);
-    check_shard(shard, &images, arguments.block)?;
-    let how = (arguments.passes, arguments.precision.into(), shard);
-    let plan = Plan {
-        kind: Kind::Eval,
-        seed: arguments.seed,
-        dataset: images.record(),
-        models: results::probe(&mut loaded, &images, how, environment)?,
-        headline: headline(&stages, &eps, arguments),
-        stages,
-        keep: arguments.keep.into(),
-        block: arguments.block,
-        chunk: resilience::evaluate::CHUNK,
-        threads: resilience::threads(),
-        shard,
-    };
-    results::announce(&plan, &images, screen);
-    let provenance = environment.provenance(arguments.seed, images.notices().to_vec());
-    let mut store = if arguments.overwrite {
-        RunStore::replace(out, &provenance, &plan)?
-    } else {
-        RunStore::create(out, &provenance, &plan)?
-    };
-    results::remove_old(out)?;
-    results::evaluate(&plan, &loaded, &images, &mut store, environment, screen)?;
-    if results::to_audit(&plan) && !arguments.no_audit {
-        results::audit(&loaded, &images, &mut store, environment, screen)?;
-    }
-    results::write(out, &store, screen)
+    let headline = headline(&stages, &eps, arguments);
+    Ok(Prepared { loaded, images, stages, headline })
+}
+
+/// What can be said of the attacks where neither models nor images are at hand.
+pub fn check_attacks(arguments: &Eval) -> Result<(), CliError> {
+    // As many classes as any model may have.
+    let ground = Ground { norm: arguments.norm, n: 1, classes: u32::MAX };
+    stages(arguments, &radii(arguments), ground).map(drop)
 }
 
 /// The fewest classes of any model.
@@ -139,15 +215,14 @@ fn headline(stages: &[Stage], eps: &[Eps], arguments: &Eval) -> Option<ThreatPla
         .or_else(|| Some(last.threat.clone()))
 }
 
-fn check_shard(shard: Shard, images: &Images, block: u64) -> Result<(), CliError> {
-    let blocks = (images.len() as u64).div_ceil(block);
-    if shard.of <= blocks {
+/// Whether `n` images have a block for each of `of` shards.
+pub fn check_shards(of: u64, n: u64, block: u64) -> Result<(), CliError> {
+    let blocks = n.div_ceil(block);
+    if of <= blocks {
         return Ok(());
     }
     Err(CliError::Usage(format!(
-        "--shard {shard}: {} images are {blocks} blocks of {block}, which cannot be shared among {}; \
-         give a smaller --block to every shard",
-        images.len(),
-        shard.of
+        "{n} images are {blocks} blocks of {block}, which cannot be shared among {of} shards; give a \
+         smaller --block to every shard"
     )))
 }

@@ -11,7 +11,9 @@ mod list;
 mod merge;
 mod report;
 mod reproduce;
+mod requeued;
 mod resume;
+mod submit;
 pub mod train;
 mod verify;
 mod workload;
@@ -35,6 +37,7 @@ pub fn run(
         Command::Audit(arguments) => audit::run(&arguments, environment, screen),
         Command::Verify(arguments) => verify::run(&arguments, environment, screen),
         Command::Merge(arguments) => merge::run(&arguments, environment, screen),
+        Command::Submit(arguments) => submit::run(&arguments, environment, screen),
         Command::Export(arguments) => export::run(&arguments, screen),
         Command::Report(arguments) => report::run(&arguments, screen),
         Command::Leaderboard(arguments) => leaderboard::run(&arguments, screen),
