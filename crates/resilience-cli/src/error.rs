@@ -9,8 +9,8 @@ use resilience_core::dataset::DatasetError;
 use resilience_core::dataset::download::DownloadError;
 use resilience_core::export::ExportError;
 use resilience_core::format::FormatError;
-use resilience_core::leaderboard::LeaderboardError;
 use resilience_core::format::atomic::AtomicError;
+use resilience_core::leaderboard::LeaderboardError;
 use resilience_core::manifest::ManifestError;
 use resilience_core::method::MethodError;
 use resilience_core::plan::Difference;
@@ -217,7 +217,6 @@ impl CliError {
                 | LeaderboardError::UnknownThreat { .. }
                 | LeaderboardError::Nothing { .. },
             )
-            | Self::Suite(SuiteError::Unknown { .. }) => exit::USAGE,
             | Self::Suite(SuiteError::Unknown { .. })
             | Self::Task(_)
             | Self::Cluster(_) => exit::USAGE,
