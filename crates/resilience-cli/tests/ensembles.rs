@@ -26,7 +26,8 @@ id = 'square'
 settings = { queries = 40 }
 ";
 
-const EVAL: &str = "--data shapes10 --n 48 --suite small.toml --eps 8/255 --threads 1 --block 16";
+const EVAL: &str = "--data shapes10 --n 48 --suite small.toml --eps 8/255 --threads 1 --block 16 \
+                    --no-audit";
 
 /// A folder with two trained models and an ensemble of them for each vote.
 fn prepared() -> tempfile::TempDir {
@@ -117,7 +118,7 @@ fn a_killed_run_goes_on_with_the_same_members() {
     sleep(Duration::from_millis(150));
     child.kill().unwrap();
     child.wait().unwrap();
-    done("eval --resume run --threads 1", at);
+    done("eval --resume run --threads 1 --no-audit", at);
     assert_eq!(outcomes(at, "run"), outcomes(at, "whole"));
     done("verify run --replay 1 --threads 1", at);
 

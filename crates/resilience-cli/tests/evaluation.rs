@@ -39,10 +39,11 @@ fn prepared() -> tempfile::TempDir {
 
 /// At the reference: which of the other forms is faster is measured, and may differ from run to run.
 const EVAL: &str = "eval model.toml --data shapes10 --n 96 --suite small.toml --eps 1/255,2/255 \
-                    --threads 1 --block 32 --precision exact";
+                    --threads 1 --block 32 --precision exact --no-audit";
 
 /// Would catch robust accuracy that is not the worst case over attacks and smaller radii, figures
-/// that the stored examples do not carry, and evidence that was tampered with.
+/// that the stored examples do not carry, an audit that is lost or changes a figure, and evidence that was
+/// tampered with.
 #[test]
 fn a_run_can_be_checked() {
     let folder = prepared();
@@ -64,6 +65,13 @@ fn a_run_can_be_checked() {
     let said = done("verify run --replay 2", at);
     assert!(said.contains("Everything holds") && said.contains(" 0 refuted"), "{said}");
     assert!(said.contains("0 broken; largest difference 0.0e0"), "replays are exact: {said}");
+
+    assert!(model.get("audit").is_none(), "--no-audit");
+    let said = done("audit run --threads 1", at);
+    assert!(said.contains("Audit of ResilienceCNN"), "{said}");
+    let findings = summary(at, "run")["models"][0]["audit"]["findings"].as_array().unwrap().len();
+    assert!(findings > 10, "{findings}");
+    assert!(done("verify run", at).contains("Everything holds"), "an audit changes no figure");
 
     done("export run --format npz --out arrays", at);
     assert_eq!(fs::read_dir(at.join("arrays")).unwrap().count(), 1);
@@ -162,7 +170,7 @@ fn models_are_compared_on_the_same_images() {
     let at = folder.path();
     done(&format!("{TRAIN} --seed 1 --out other.pth"), at);
     let eval = "eval model.toml other.toml --data shapes10 --n 40 --suite small.toml \
-                --eps 1/255 --out run";
+                --eps 1/255 --no-audit --out run";
     done(eval, at);
     let pairs = summary(at, "run")["pairs"].clone();
     let pair = pairs.as_array().unwrap().iter().find(|pair| pair["eps_text"] == "1/255").unwrap();
@@ -180,7 +188,7 @@ fn a_noisy_model_is_measured_over_passes() {
     let manifest = fs::read_to_string(at.join("model.toml")).unwrap();
     fs::write(at.join("noisy.toml"), format!("{manifest}input_noise = 0.2\n")).unwrap();
     let eval = "eval noisy.toml --data shapes10 --n 24 --suite small.toml --eps 1/255 --passes 5 \
-                --threads 1 --precision exact";
+                --threads 1 --precision exact --no-audit";
     done(&format!("{eval} --out run"), at);
     done(&format!("{eval} --out again"), at);
     let model = &summary(at, "run")["models"][0];

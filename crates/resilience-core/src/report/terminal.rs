@@ -67,9 +67,12 @@ pub fn terminal(runs: &[Run], width: Option<u16>) -> Result<String, ReportError>
                 .to_owned(),
         );
     }
-    notes.extend(part::findings(&view).into_iter().map(|finding| {
-        format!("Label leaking: {finding} That is not robustness; see the report.")
-    }));
+    let audits = part::audits(&view);
+    if audits.is_empty() {
+        notes.extend(part::findings(&view).into_iter().map(|finding| {
+            format!("Label leaking: {finding} That is not robustness; see the report.")
+        }));
+    }
     if has_fgsm(&view) && !any_judged(&view) {
         notes.push(
             "FGSM is one gradient step: its adversarial accuracy is an upper bound, not a \
@@ -81,7 +84,7 @@ pub fn terminal(runs: &[Run], width: Option<u16>) -> Result<String, ReportError>
         text.push_str(&fill(&note, width));
         text.push('\n');
     }
-    for (word, doubts) in part::audits(&view) {
+    for (word, doubts) in audits {
         let mut lines = vec![word];
         for doubt in doubts {
             lines.push(format!("- {}: {}", doubt.title, doubt.what));
