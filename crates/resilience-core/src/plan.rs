@@ -153,6 +153,23 @@ pub struct Stage {
     pub suite: Option<String>,
 }
 
+impl Stage {
+    /// Whether it is the same attack on the same images, as another version of the program may have
+    /// written it down: a setting that only one of them names is one that the attack has been given since,
+    /// with a default that changes nothing.
+    #[must_use]
+    pub fn agrees_with(&self, other: &Self) -> bool {
+        let agree = match (self.settings.as_object(), other.settings.as_object()) {
+            (Some(ours), Some(theirs)) => {
+                ours.iter().all(|(name, value)| theirs.get(name).is_none_or(|other| other == value))
+            }
+            _ => self.settings == other.settings,
+        };
+        let settings = self.settings.clone();
+        agree && *self == Self { settings, ..other.clone() }
+    }
+}
+
 /// Which adversarial images are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -5,6 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
+use resilience::evaluate;
 use resilience::train::{self, Other, Plan as Training};
 use resilience::{recipe, zoo};
 use resilience_core::comparison::{
@@ -295,7 +296,9 @@ impl Common<'_> {
         let models = results::probe(&mut loaded, &self.test, how, environment)?;
         let plan = self.plan(models)?;
         let begun = old.is_some();
-        let resumed = old.filter(|old| plan.clone().measured_as(old.plan()) == *old.plan());
+        let known = old.as_ref().map(|old| evaluate::completed(old.plan())).transpose()?;
+        let same = known.is_some_and(|known| plan.clone().measured_as(&known) == known);
+        let resumed = old.filter(|_| same);
         if begun && resumed.is_none() {
             screen.note(&format!(
                 "what was begun in {} is of other weights, attacks or threads: begun anew",
@@ -314,7 +317,7 @@ impl Common<'_> {
 
     /// Whether a finished run is of this model and these attacks, wherever it was made.
     fn same(&self, store: &RunStore, loaded: &Loaded, dir: &Path) -> Result<(), CliError> {
-        let old = store.plan();
+        let old = &evaluate::completed(store.plan())?;
         let now = self.plan(old.models.clone())?;
         let weights = old.models.first().map(|model| model.weights_sha256.as_str());
         let what = if weights != Some(&*loaded.describe.weights_sha256()) {
@@ -340,8 +343,8 @@ impl Common<'_> {
             stages: stages(&self.suite.evaluation, n, classes)?,
             headline: Some(ThreatPlan::of(self.suite.evaluation.threat)),
             keep: Keep::Broken,
-            block: resilience::evaluate::BLOCK,
-            chunk: resilience::evaluate::CHUNK,
+            block: evaluate::BLOCK,
+            chunk: evaluate::CHUNK,
             threads: resilience::threads(),
             shard: Shard::WHOLE,
         })

@@ -132,8 +132,9 @@ fn interrupted(
         store => store?,
     };
     let old = store.plan().clone();
-    let now = plan.clone().measured_as(&old);
-    Ok((!store.finished()? && now == old).then_some((old, store)))
+    let then = resilience::evaluate::completed(&old)?;
+    let now = plan.clone().measured_as(&then);
+    Ok((!store.finished()? && now == then).then_some((old, store)))
 }
 
 /// The paper's training, with this recipe.

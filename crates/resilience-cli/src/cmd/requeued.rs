@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use resilience::evaluate;
 use resilience_core::plan::{Plan, difference};
 use resilience_core::store::{RunStore, StoreError};
 
@@ -14,8 +15,9 @@ pub fn begun(dir: &Path, plan: &Plan) -> Result<Option<RunStore>, CliError> {
         Err(StoreError::Missing { .. }) => return Ok(None),
         store => store?,
     };
-    let now = plan.clone().measured_as(store.plan());
-    match difference(store.plan(), &now) {
+    let then = evaluate::completed(store.plan())?;
+    let now = plan.clone().measured_as(&then);
+    match difference(&then, &now) {
         None => Ok(Some(store)),
         Some(different) => Err(CliError::OtherPlan { dir: dir.to_owned(), different }),
     }

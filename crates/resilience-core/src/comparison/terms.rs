@@ -26,13 +26,17 @@ impl Terms {
             });
             return Some(format!("it was judged on {theirs}, the others on {ours}"));
         }
-        (self.stages != other.stages)
-            .then(|| "it was judged by other attacks than the others".to_owned())
+        let both = self.stages.iter().zip(&other.stages);
+        let agree = self.stages.len() == other.stages.len()
+            && both.into_iter().all(|(ours, theirs)| ours.agrees_with(theirs));
+        (!agree).then(|| "it was judged by other attacks than the others".to_owned())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
     use crate::testdata;
 
@@ -53,5 +57,14 @@ mod tests {
         attacks.stages.clear();
         let stages = Terms { stages: testdata::comparison().stages, ..ours };
         assert!(stages.unlike(&Terms::of(&attacks)).unwrap().contains("other attacks"));
+        let with = |settings: serde_json::Value| {
+            let mut terms = stages.clone();
+            terms.stages[0].settings = settings;
+            terms
+        };
+        let before = with(json!({"steps": 20}));
+        let since = with(json!({"steps": 20, "sparsity": 0.01}));
+        assert_eq!(before.unlike(&since), None, "written down by a version without that setting");
+        assert!(before.unlike(&with(json!({"steps": 21}))).is_some());
     }
 }

@@ -29,7 +29,7 @@ pub use self::probe::{
     CHUNKS, COMPARED, Choice, Pace, Probe, choose, is_noisy, multiplies_faster_in_bf16, pace,
     probe, product_seconds,
 };
-pub use self::stage::{CLOSEST, planned, settings};
+pub use self::stage::{CLOSEST, completed, planned, settings};
 pub use self::verdict::{Judge, Verdict};
 use crate::error::EngineError;
 use crate::model::Model;

@@ -49,6 +49,16 @@ pub fn settings(spec: &'static AttackSpec, stage: &Stage) -> Result<Settings, En
     Settings::resolve(&format!("attack {}", spec.id), spec.settings, &given)
 }
 
+/// The plan with whatever its attacks have been given to set since it was made, at its default, which
+/// changes nothing: so it can be held against a plan of today.
+pub fn completed(plan: &Plan) -> Result<Plan, EngineError> {
+    let mut plan = plan.clone();
+    for stage in &mut plan.stages {
+        stage.settings = settings(attack::find(&stage.attack)?, stage)?.to_json();
+    }
+    Ok(plan)
+}
+
 /// The attack of a stage for a model of so many classes.
 pub fn planned(stage: &Stage, classes: u32) -> Result<(&'static AttackSpec, Planned), EngineError> {
     let spec = attack::find(&stage.attack)?;
