@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{ClusterError, Job, JobFile, SUBMIT, WHOLE, quoted, without_control};
 
 /// Where the shared folder is mounted in every pod, and what paths are relative to.
-const MOUNT: &str = "/work";
+const MOUNT: &str = "/resilience";
 
 /// A shard that fails is tried so many times more; where its node goes away, as often as it takes.
 const RETRIES: u64 = 3;

@@ -173,6 +173,6 @@ fn what_a_scheduler_cannot_take_is_refused() {
     refused(kubernetes(&plain(), &odd).unwrap_err(), &["--claim"]);
     for folder in ["/runs", "../runs", "a/../../b", ""] {
         let outside = Job { folder: folder.to_owned(), ..plain() };
-        refused(kubernetes(&outside, &claim()).unwrap_err(), &["inside the claim", "/work"]);
+        refused(kubernetes(&outside, &claim()).unwrap_err(), &["inside the claim", "/resilience"]);
     }
 }
