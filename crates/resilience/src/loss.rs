@@ -34,6 +34,16 @@ pub fn cooled(logits: &Tensor, temperature: f64) -> Result<Tensor, EngineError> 
     Ok(logits.f_div_scalar(temperature)?)
 }
 
+/// The logits over the lead of the highest one, which counts as a constant: the softmax of what comes out
+/// is never so sure that its gradient is lost in rounding, however large the logits are. (After Minimizing
+/// the Impact of Floating-Point Errors, 2025, arXiv 2507.22428, of which the abstract was at hand.) `[n,k]` ->
+/// `[n,k]`.
+pub fn rescaled(logits: &Tensor) -> Result<Tensor, EngineError> {
+    let (highest, _) = logits.f_detach()?.f_topk(2, 1, true, true)?;
+    let lead = highest.f_select(1, 0)?.f_sub(&highest.f_select(1, 1)?)?;
+    Ok(logits.f_div(&lead.f_clamp_min(TINY)?.f_unsqueeze(1)?)?)
+}
+
 /// The logit of one class a row: `[n,k]` x `[n]` -> `[n]`.
 pub fn logit_of(logits: &Tensor, classes: &Tensor) -> Result<Tensor, EngineError> {
     Ok(logits.f_gather(1, &classes.f_unsqueeze(1)?, false)?.f_squeeze_dim(1)?)
@@ -88,6 +98,10 @@ pub enum Objective {
     CrossEntropy,
     /// Cross-entropy of the target, falling.
     CrossEntropyTargeted,
+    /// Cross-entropy of the label, of rescaled logits.
+    Rescaled,
+    /// The same of the target, falling.
+    RescaledTargeted,
     /// Difference of logits ratio.
     Dlr,
     /// The same towards a target.
@@ -110,6 +124,8 @@ impl Objective {
         match self {
             Self::CrossEntropy => cross_entropies(logits, labels),
             Self::CrossEntropyTargeted => Ok(cross_entropies(logits, targets)?.f_neg()?),
+            Self::Rescaled => cross_entropies(&rescaled(logits)?, labels),
+            Self::RescaledTargeted => Ok(cross_entropies(&rescaled(logits)?, targets)?.f_neg()?),
             Self::Dlr => dlr(logits, labels),
             Self::DlrTargeted => dlr_targeted(logits, labels, targets),
             Self::Margin => Ok(margins(logits, labels)?.f_neg()?),
@@ -148,6 +164,26 @@ mod tests {
         assert!((targeted(4) + 1.714_285_714).abs() < 1e-9);
         assert!((value(margins(&z, &class(0)).unwrap()) - 1.0).abs() < 1e-12);
         assert!((value(margins(&z, &class(3)).unwrap()) + 2.0).abs() < 1e-12);
+    }
+
+    /// Would catch a gradient that logits of any size take away, a scale that is differentiated, and another
+    /// scale: the gradient is that of the cross-entropy of logits whose lead is 1, over the lead.
+    #[test]
+    fn rescaled_logits_keep_their_gradient() {
+        for scale in [1.0, 1e4] {
+            let z = Tensor::from_slice(&[2.0_f32, 0.0, -1.0]).view([1, 3]) * scale;
+            let z = z.set_requires_grad(true);
+            let label = Tensor::from_slice(&[0_i64]);
+            cross_entropies(&rescaled(&z).unwrap(), &label).unwrap().sum(Kind::Float).backward();
+            let powers = [1.0_f64.exp(), 1.0, (-0.5_f64).exp()];
+            let sum: f64 = powers.iter().sum();
+            for (place, power) in (0..).zip(powers) {
+                let own = if place == 0 { 1.0 } else { 0.0 };
+                let expected = (power / sum - own) / (2.0 * scale);
+                let found = z.grad().double_value(&[0, place]);
+                assert!((found - expected).abs() < 1e-6 * expected.abs(), "{found} {expected}");
+            }
+        }
     }
 
     /// Would catch a divergence the other way round, and a slope that is no number where an answer is so

@@ -19,8 +19,8 @@
 //! `shrinking` makes 30 % of its steps in the ball of 3 eps, 30 % in that of 2 eps and the rest in its
 //! own, each from the nearest point to the best of the one before.
 //!
-//! Losses: cross-entropy (`apgd-ce`), difference of logits ratio (`apgd-dlr`), and its targeted
-//! form towards the nine likeliest wrong classes in turn (`apgd-t`).
+//! Losses: cross-entropy (`apgd-ce`), the same of rescaled logits (`apgd-rescaled`), difference of logits
+//! ratio (`apgd-dlr`), and its targeted form towards the nine likeliest wrong classes in turn (`apgd-t`).
 //!
 //! | setting | default | range |
 //! |---|---|---|
@@ -90,6 +90,21 @@ pub static CE: AttackSpec = AttackSpec {
     search: Search::WithinBall,
     settings: &[STEPS, RESTARTS, RHO, RADIUS, EOT],
     make: |request| make(request, "ce", 0),
+};
+
+/// On the cross-entropy of rescaled logits.
+pub static RESCALED: AttackSpec = AttackSpec {
+    id: "apgd-rescaled",
+    title: "Auto-PGD on the cross-entropy of rescaled logits",
+    source: "Auto-PGD (Croce and Hein 2020) with logits rescaled against rounding, after Minimizing the \
+             Impact of Floating-Point Errors 2025",
+    about: "The same on logits that are divided by the lead of the highest one, so that the softmax is \
+            never so sure that its gradient is lost in rounding. Where it breaks more than apgd-ce, that \
+            one stood still at vanished gradients: defensive distillation, very confident models.",
+    norms: NORMS,
+    search: Search::WithinBall,
+    settings: &[STEPS, RESTARTS, RHO, RADIUS, EOT],
+    make: |request| make(request, "rescaled", 0),
 };
 
 /// On the difference of logits ratio.

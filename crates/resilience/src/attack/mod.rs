@@ -23,6 +23,7 @@ pub static ATTACKS: &[&AttackSpec] = &[
     &fgsm::SPEC,
     &pgd::SPEC,
     &apgd::CE,
+    &apgd::RESCALED,
     &apgd::DLR,
     &apgd::TARGETED,
     &fab::SPEC,

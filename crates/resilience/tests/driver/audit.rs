@@ -19,7 +19,7 @@ use serde_json::json;
 use tch::{Kind, Tensor};
 
 use super::models::{Nearest, convolutional, linear};
-use super::{plan, provenance, record, shapes, stage};
+use super::{plan, provenance, record, run, shapes, stage};
 
 /// A radius that breaks most images of the linear model, but not all.
 const EPS: &str = "0.06";
@@ -238,6 +238,24 @@ fn each_doubt_is_founded_where_it_is_planted() {
     for spec in DOUBTS {
         assert!(planted_for.contains(&spec.id), "nothing is planted for {}", spec.id);
     }
+}
+
+/// Would catch an attack on rescaled logits that large logits stop, as they stop the one on the
+/// cross-entropy.
+#[test]
+fn rescaled_logits_are_attacked_whatever_their_size() {
+    let (model, images) = linear(60);
+    let broken = |model: &Model, attack: &str| {
+        let threat = (Norm::Linf, EPS);
+        let stages = vec![stage(attack, json!({"steps": 10}), threat, Scope::Survivors, 60)];
+        let found = run(&plan(&images, stages, 1), model, &images);
+        found.attacks[0].outcomes.iter().filter(|outcome| outcome.right <= 0.0).count()
+    };
+    let large = planted(answering(|_, logits| logits * 1e4));
+    let sound = broken(&model, "apgd-rescaled");
+    assert!(sound > 30, "{sound}");
+    assert!(broken(&large, "apgd-ce") < sound / 2);
+    assert_eq!(broken(&large, "apgd-rescaled"), sound);
 }
 
 /// Answers what it answers to the nearest clean image, but another class to images that were moved about

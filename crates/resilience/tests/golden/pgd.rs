@@ -9,12 +9,12 @@ use serde_json::Value;
 use super::attack_network::{Small, assert_digest, flat, images, rows, threat};
 use super::{assert_close, fixture, numbers};
 
-/// Would catch another gradient, direction, length of step, projection or order of projection and
+/// Would catch another gradient, momentum, direction, length of step, projection or order of projection and
 /// clipping, a candidate that is not the next iterate, and logits of another point.
 #[test]
 fn every_iterate_is_that_of_the_references() {
     // The library adds 1e-10 to the length of an L2 gradient.
-    for (name, tolerance) in [("linf", 1e-12), ("l2", 1e-9), ("l1", 1e-9)] {
+    for (name, tolerance) in [("linf", 1e-12), ("momentum", 1e-12), ("l2", 1e-9), ("l1", 1e-9)] {
         let expected = fixture(&format!("pgd/{name}.json"));
         let model = Small::new(8);
         let oracle = Oracle::new(&model, 128, 1, None);
@@ -24,6 +24,7 @@ fn every_iterate_is_that_of_the_references() {
         let run = Run {
             threat,
             step_size: expected["step_size"].as_f64().unwrap() / threat.eps().value(),
+            decay: expected["decay"].as_f64().unwrap_or(0.0),
             steps,
             objective: Objective::CrossEntropy,
             sparsity: expected["sparsity"].as_f64().unwrap_or(0.0),

@@ -51,6 +51,8 @@ pub(in crate::attack) fn goal(
         ("dlr", true) => Objective::DlrTargeted,
         ("margin", false) => Objective::Margin,
         ("margin", true) => Objective::MarginTargeted,
+        ("rescaled", false) => Objective::Rescaled,
+        ("rescaled", true) => Objective::RescaledTargeted,
         (_, false) => Objective::CrossEntropy,
         (_, true) => Objective::CrossEntropyTargeted,
     };

@@ -4,7 +4,7 @@
     pip install --no-deps torchattacks==3.5.1 torchvision==0.26.0 foolbox==3.3.4 eagerpy==0.30.0
     python generate.py --autoattack DIR        (DIR: clone of fra31/auto-attack at a392200)
 
-writes linf.json, l2.json and l1.json beside it.
+writes linf.json, momentum.json, l2.json and l1.json beside it.
 
 Network, images, labels: ../attack_network.py, side 8. The random start that the library draws is
 replaced by numbers by formula, and is in the fixture too:
@@ -20,7 +20,9 @@ quantile 1 - `sparsity` of their sizes, without those that lead out of the box).
 the ball and clips to the box, which is not the nearest point of both; here the projection is
 L1_projection of fra31/auto-attack instead, which is.
 
-Fixture: `norm`, `eps`, `step_size`, `steps`, in l1 `sparsity`; `rows`, `labels` [n]; `start` [n*3*8*8]; of the start
+The run `momentum` is torchattacks' MIFGSM, which begins at the clean images.
+
+Fixture: `norm`, `eps`, `step_size`, `steps`, in l1 `sparsity`, of `momentum` `decay`; `rows`, `labels` [n]; `start` [n*3*8*8]; of the start
 and the iterates after each step, in order, steps + 1 in all: `iterates` (digests of [n,3,8,8]);
 `last` [n*3*8*8], which is what the library returns; `after` [n], the predictions for it. `noise`:
 by how much an iterate moved when inputs, logits and gradients were off by 1e-15, relative.
@@ -46,6 +48,7 @@ import torchattacks  # noqa: E402
 
 RUNS = {
     "linf": dict(norm="Linf", eps=0.1, step_size=0.02, steps=20, rows=[0, 1, 2, 3]),
+    "momentum": dict(norm="Linf", eps=0.1, step_size=0.02, steps=20, rows=[0, 1, 2, 3], decay=1.0),
     "l2": dict(norm="L2", eps=1.0, step_size=0.2, steps=20, rows=[4, 5, 6, 8]),
     "l1": dict(norm="L1", eps=4.0, step_size=0.8, steps=20, rows=[4, 5, 6, 8], sparsity=0.05),
 }
@@ -59,7 +62,9 @@ def attack_lp(run, noise=0.0, constant=1e-10, total=False):
     y = model.net(x).argmax(1)
     shape = (shared.POOL, *x.shape[1:])
     settings = dict(eps=run["eps"], alpha=run["step_size"], steps=run["steps"])
-    if run["norm"] == "Linf":
+    if "decay" in run:
+        method, draws = torchattacks.MIFGSM(model, **settings, decay=run["decay"]), []
+    elif run["norm"] == "Linf":
         method = torchattacks.PGD(model, **settings)
         draws = [("uniform_", formula.signed(8300, shape)[run["rows"]] * run["eps"])]
     else:
@@ -124,7 +129,7 @@ def main():
             return shared.apart(iterates, attack(run, **changes)[2])
 
         found = {
-            "norm": name,
+            "norm": "linf" if name == "momentum" else name,
             "eps": run["eps"],
             "step_size": run["step_size"],
             "steps": run["steps"],
@@ -132,6 +137,8 @@ def main():
             "labels": y.tolist(),
             "noise": moved(noise=1e-15),
         }
+        if name == "momentum":
+            found["decay"] = run["decay"]
         if name == "l2":
             found["without_constant"] = moved(constant=0.0)
             found["of_the_sum"] = moved(total=True)
@@ -140,7 +147,7 @@ def main():
             found["clipped"] = moved(clipped=True)
         print(found, after.tolist())
         assert found["noise"] < 1e-11
-        for knob in ("eps", "step_size", "sparsity") if name == "l1" else ("eps", "step_size"):
+        for knob in ("eps", "step_size", *{"sparsity", "decay"}.intersection(run)):
             # So much of 191 that one number more is kept.
             times = 1.2 if knob == "sparsity" else 1.05
             by = moved(run={**run, knob: times * run[knob]})
