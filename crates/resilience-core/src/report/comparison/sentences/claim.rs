@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 
 use super::first::{alone, margin};
+use super::stuck;
 use crate::comparison::Measure;
 use crate::report::comparison::view::{Subject, View, points_interval, rate};
 use crate::report::words;
@@ -153,7 +154,9 @@ fn left_of(by_seed: &[Correct]) -> Option<String> {
 /// How training against many steps compares, under all attacks.
 fn against(view: &View<'_>, subject: &Subject<'_>) -> Option<String> {
     let Some(other) = counterpart(view, subject) else {
-        return Some(format!("There is no group of recipe {AGAINST} to hold it against."));
+        let any = view.subjects.iter().any(|other| other.group.recipe() == Some(AGAINST));
+        let learnt = if any { " that learnt anything" } else { "" };
+        return Some(format!("There is no group of recipe {AGAINST}{learnt} to hold it against."));
     };
     let d = view.difference(other, subject, Measure::Robust)?;
     let (name, margin, alone) = (&other.name, margin(&d), alone(&d));
@@ -169,10 +172,13 @@ fn against(view: &View<'_>, subject: &Subject<'_>) -> Option<String> {
     })
 }
 
-/// Of the groups that are trained against many steps the one whose settings differ least, seeds apart.
+/// Of the groups that are trained against many steps, and that learnt anything, the one whose settings differ
+/// least, seeds apart.
 fn counterpart<'v, 'a>(view: &'v View<'a>, subject: &Subject<'_>) -> Option<&'v Subject<'a>> {
     let settings = settings(subject);
+    let learnt = |other: &&Subject<'_>| stuck::seeds(other).is_empty();
     let others = view.subjects.iter().filter(|other| other.group.recipe() == Some(AGAINST));
+    let others = others.filter(learnt);
     others.min_by_key(|other| {
         let theirs = self::settings(other);
         let unlike = |a: &[(String, String)], b: &[(String, String)]| {

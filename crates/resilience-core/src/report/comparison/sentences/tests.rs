@@ -1,5 +1,6 @@
 use super::*;
 use crate::comparison::{Comparison, Measure};
+use crate::record::ValidationRecord;
 use crate::summary::Correct;
 use crate::testdata::{self, WAYS};
 
@@ -63,6 +64,30 @@ fn a_first_place_is_clear_or_not() {
     let all = said(&made(&[0.29, 0.28, 0.3, 0.27], 0.06));
     assert!(all.contains("Chance parts none of the others clearly from PGD AT"), "{all}");
     assert!(all.contains(": FGSM joint and TRADES (of TRADES over the images alone"), "{all}");
+}
+
+/// Would catch a network that learnt nothing being passed over in silence, or held against the paper's as if it
+/// were robust.
+#[test]
+fn what_learnt_nothing_is_no_rival() {
+    let mut comparison = made(&[0.0, 0.01, 0.1], 0.02);
+    assert!(said(&comparison).contains("Under all attacks PGD AT"));
+    let stuck = |comparison: &mut Comparison, seeds: usize| {
+        for member in comparison.groups[2].members.iter_mut().take(seeds) {
+            for epoch in &mut member.training.as_mut().unwrap().epochs {
+                let n = 1000;
+                let rate = 0.078;
+                epoch.validation = Some(ValidationRecord { n, clean: rate, fgsm: rate, pgd: rate });
+            }
+        }
+    };
+    stuck(&mut comparison, 1);
+    let one = said(&comparison);
+    assert!(one.contains("Learnt nothing: PGD AT (seed 0). Training ended in one answer"), "{one}");
+    assert!(!one.contains("Under all attacks PGD AT keeps"), "{one}");
+    assert!(one.contains("no group of recipe pgd-at that learnt anything"), "{one}");
+    stuck(&mut comparison, 3);
+    assert!(said(&comparison).contains("Learnt nothing: PGD AT. "));
 }
 
 /// Would catch a winner among equals, and one where nothing is left.
