@@ -9,6 +9,7 @@ mod error;
 mod exhibit;
 mod markdown;
 mod network;
+mod opening;
 mod page;
 mod part;
 mod plot;

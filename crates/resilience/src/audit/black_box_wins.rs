@@ -1,5 +1,6 @@
 //! An attack without gradients that breaks what those with gradients do not.
 
+use super::subject::Done;
 use super::trace::Drill;
 use super::{Answer, DoubtSpec, Subject, of, share};
 use crate::error::EngineError;
@@ -22,7 +23,7 @@ fn check(subject: &Subject) -> Result<Answer, EngineError> {
         return Ok(Answer::unknown("Nothing was attacked."));
     };
     let stages = subject.stages()?;
-    if !stages.iter().any(super::subject::Done::takes_gradients) {
+    if !stages.iter().any(Done::takes_gradients) {
         return Ok(Answer::unknown("No attack of the run takes gradients."));
     }
     let evaluation = subject.summary().evaluations.iter().find(|evaluation| {
@@ -36,7 +37,7 @@ fn check(subject: &Subject) -> Result<Answer, EngineError> {
         let mut seen_gradients = false;
         for stage in &evaluation.attacks {
             let done = stages.iter().find(|done| done.record.stage == stage.stage);
-            match done.map(super::subject::Done::takes_gradients) {
+            match done.map(Done::takes_gradients) {
                 Some(true) => seen_gradients = true,
                 Some(false) if seen_gradients => added += stage.adds as usize,
                 _ => {}
@@ -45,15 +46,21 @@ fn check(subject: &Subject) -> Result<Answer, EngineError> {
     }
     let survivors = subject.survivors()?;
     let mut fell = 0;
-    if !survivors.is_empty() && threat_fits_square(subject) {
+    if !survivors.is_empty() && fits_square(subject) {
         let drill = Drill::new("square", &[("queries", "200")]);
         let seen = subject.watched(threat, &drill, &survivors, subject.place())?;
         fell = seen.broken.iter().filter(|&&broken| broken).count();
     }
+    let in_run = if stages.iter().all(Done::takes_gradients) {
+        "The run has no attack without gradients".to_owned()
+    } else {
+        format!(
+            "Attacks without gradients broke {} of the run's images after the others",
+            of(added, n)
+        )
+    };
     let what = format!(
-        "Attacks without gradients broke {} of the run's images after those with gradients; Square with \
-         200 queries breaks {} of the survivors among the first {}.",
-        of(added, n),
+        "{in_run}; Square with 200 queries breaks {} of the survivors among the first {}.",
         of(fell, survivors.len()),
         subject.indices().len()
     );
@@ -63,6 +70,6 @@ fn check(subject: &Subject) -> Result<Answer, EngineError> {
 }
 
 /// Square needs images of at least five pixels a side in the norms that it fills with windows.
-fn threat_fits_square(subject: &Subject) -> bool {
+fn fits_square(subject: &Subject) -> bool {
     subject.batch().images.size()[2..].iter().all(|&side| side >= 5)
 }

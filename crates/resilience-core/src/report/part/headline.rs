@@ -3,23 +3,13 @@
 mod one_step;
 mod robust;
 
-use askama::Template;
-
+use crate::report::opening::opening;
 use crate::report::view::{View, judged};
 use crate::report::{ReportError, words};
 
-#[derive(Template)]
-#[template(path = "report/headline.html")]
-struct HeadlineTemplate {
-    lead: String,
-    rest: Vec<String>,
-}
-
 /// The opening of the page.
 pub fn part(view: &View<'_>) -> Result<String, ReportError> {
-    let mut sentences = sentences(view).into_iter();
-    let lead = sentences.next().unwrap_or_default();
-    Ok(HeadlineTemplate { lead, rest: sentences.collect() }.render()?)
+    opening(sentences(view))
 }
 
 /// The findings, the most important first: what is left of each model when everything was tried,
