@@ -18,7 +18,7 @@ pub use self::back::drawn_back;
 pub use self::direction::{steepest_direction, steepest_step};
 pub use self::hyperplane::{Approach, approach};
 pub use self::measure::{changed, distance, dual_length, in_box, length, reach};
-pub use self::projection::project;
+pub use self::projection::{project, project_each};
 pub use self::sparse::{SparseStep, ascend_sparsely, inwards, kept};
 pub use self::start::{
     at_radius, border_start, gaussian_deviation, noise, normal, uniform_in_ball,

@@ -6,6 +6,7 @@
 pub mod apgd;
 pub mod fab;
 pub mod fgsm;
+pub mod fmn;
 pub mod noise;
 pub mod pgd;
 pub mod square;
@@ -28,6 +29,7 @@ pub static ATTACKS: &[&AttackSpec] = &[
     &apgd::TARGETED,
     &fab::SPEC,
     &fab::TARGETED,
+    &fmn::SPEC,
     &square::SPEC,
     &noise::UNIFORM,
     &noise::GAUSSIAN,

@@ -10,20 +10,30 @@ use crate::host::{self, LANES, Number};
 /// [0, 1]: all of `[n,c,h,w]`. Exact, computed in f64 row by row on the host, on all threads, and
 /// rounded towards the origins, so that no point leaves its ball.
 pub fn nearest(images: &Tensor, origins: &Tensor, eps: f64) -> Result<Tensor, EngineError> {
+    nearest_each(images, origins, &vec![eps; images.size()[0] as usize])
+}
+
+/// The same with a radius for each row.
+pub fn nearest_each(
+    images: &Tensor,
+    origins: &Tensor,
+    radii: &[f64],
+) -> Result<Tensor, EngineError> {
     if images.kind() == Kind::Double {
-        return nearest_of::<f64>(images, origins, eps);
+        return nearest_of::<f64>(images, origins, radii);
     }
-    nearest_of::<f32>(images, origins, eps)
+    nearest_of::<f32>(images, origins, radii)
 }
 
 fn nearest_of<T: Number>(
     images: &Tensor,
     origins: &Tensor,
-    eps: f64,
+    radii: &[f64],
 ) -> Result<Tensor, EngineError> {
-    host::by_rows([images, origins], |row: &mut Change, _, [images, origins]: [&[T]; 2], points| {
+    let images = [images, origins];
+    host::by_rows(images, |row: &mut Change, number, [images, origins]: [&[T]; 2], points| {
         row.read(origins, images.iter().zip(origins).map(|(&x, &x0)| x.into() - x0.into()));
-        row.write(eps, origins, points);
+        row.write(radii[number], origins, points);
     })
 }
 

@@ -14,6 +14,7 @@ With the formulas of formula.py, for images of `side` pixels:
 """
 
 import argparse
+import importlib
 import os
 import sys
 import types
@@ -107,6 +108,20 @@ def altered(path, name, changes=()):
         text = text.replace(old, new)
     module = types.ModuleType(name)
     exec(compile(text, file, "exec"), module.__dict__)
+    return module
+
+
+def of_foolbox(name, changes=()):
+    """An attack's module of foolbox, altered likewise."""
+    original = importlib.import_module("foolbox.attacks." + name)
+    with open(original.__file__, encoding="utf-8") as source:
+        text = source.read()
+    for old, new in changes:
+        assert text.count(old) >= 1, f"{old!r} is not in {original.__file__}"
+        text = text.replace(old, new, 1)
+    module = types.ModuleType("foolbox.attacks." + name + "_altered")
+    module.__package__ = "foolbox.attacks"
+    exec(compile(text, original.__file__, "exec"), module.__dict__)
     return module
 
 

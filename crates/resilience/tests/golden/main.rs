@@ -8,6 +8,7 @@ mod attack_network;
 mod augment;
 mod fab;
 mod fgsm;
+mod fmn;
 mod formula;
 mod method;
 mod network;

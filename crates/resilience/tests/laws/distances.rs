@@ -1,6 +1,6 @@
 //! Linear models whose nearest boundary is known: what an attack finds is compared with the truth.
 
-use resilience::attack::{AttackSpec, Search, apgd, fab, fgsm, pgd};
+use resilience::attack::{AttackSpec, Search, apgd, fab, fgsm, fmn, pgd};
 use resilience::geometry;
 use resilience::loss;
 use resilience::model::Classifier;
@@ -105,6 +105,22 @@ fn the_boundary_is_found_where_it_is() {
                     let near = attacked(spec, &model, (&x, &y), (norm, 0.98 * distance), 10);
                     assert!(near.iter().all(|found| found.is_infinite()), "{at}: {near:?}");
                 }
+            }
+        }
+    }
+}
+
+/// Would catch a radius that does not come down to the boundary, or a point beyond it that is not
+/// misclassified.
+#[test]
+fn fmn_comes_down_to_the_nearest_boundary() {
+    for (norm, distance) in [(Norm::Linf, 0.02), (Norm::L2, 0.1), (Norm::L1, 0.1)] {
+        for (classes, shape) in (2..=5).zip(SHAPES.into_iter().cycle()) {
+            let model = Linear::new(shape, classes);
+            let (x, y) = at_distance(&model, shape, norm, distance);
+            for found in attacked(&fmn::SPEC, &model, (&x, &y), (norm, distance), 300) {
+                let range = 0.999 * distance..=1.02 * distance;
+                assert!(range.contains(&found), "{norm} {shape:?}, {classes} classes: {found}");
             }
         }
     }
