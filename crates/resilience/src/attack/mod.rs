@@ -4,6 +4,7 @@
 //! around it, the verdict, and what leaves the pool are `evaluate`'s.
 
 pub mod apgd;
+pub mod deepfool;
 pub mod fab;
 pub mod fgsm;
 pub mod fmn;
@@ -29,6 +30,7 @@ pub static ATTACKS: &[&AttackSpec] = &[
     &apgd::TARGETED,
     &fab::SPEC,
     &fab::TARGETED,
+    &deepfool::SPEC,
     &fmn::SPEC,
     &square::SPEC,
     &noise::UNIFORM,

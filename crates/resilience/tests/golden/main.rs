@@ -6,6 +6,7 @@
 mod apgd;
 mod attack_network;
 mod augment;
+mod deepfool;
 mod fab;
 mod fgsm;
 mod fmn;

@@ -1,6 +1,6 @@
 //! Linear models whose nearest boundary is known: what an attack finds is compared with the truth.
 
-use resilience::attack::{AttackSpec, Search, apgd, fab, fgsm, fmn, pgd};
+use resilience::attack::{AttackSpec, Search, apgd, deepfool, fab, fgsm, fmn, pgd};
 use resilience::geometry;
 use resilience::loss;
 use resilience::model::Classifier;
@@ -105,6 +105,23 @@ fn the_boundary_is_found_where_it_is() {
                     let near = attacked(spec, &model, (&x, &y), (norm, 0.98 * distance), 10);
                     assert!(near.iter().all(|found| found.is_infinite()), "{at}: {near:?}");
                 }
+            }
+        }
+    }
+}
+
+/// Would catch a way to another boundary than the nearest, and another length of it: where the network is
+/// linear one step is enough, and goes 2 % beyond what it adds to the distance.
+#[test]
+fn deepfool_steps_beyond_the_nearest_boundary() {
+    for (norm, distance) in [(Norm::Linf, 0.02), (Norm::L2, 0.1)] {
+        for (classes, shape) in (2..=5).zip(SHAPES.into_iter().cycle()) {
+            let model = Linear::new(shape, classes);
+            let (x, y) = at_distance(&model, shape, norm, distance);
+            let found = attacked(&deepfool::SPEC, &model, (&x, &y), (norm, distance), 1);
+            let expected = 1.02 * (distance + 1e-4);
+            for found in found {
+                assert!((found - expected).abs() < 1e-5, "{norm} {shape:?}: {found}");
             }
         }
     }
