@@ -213,6 +213,14 @@ pub struct Eval {
     /// Whose labels the attack pushes away from (with --attack; a suite says so itself).
     #[arg(long, value_enum, default_value_t = Labels::True)]
     pub labels: Labels,
+    /// Let the attack look for the nearest adversarial example of each image, at whatever distance, which
+    /// gives the whole curve of accuracy against eps in one run (minimum-norm attacks only).
+    #[arg(long, requires = "attack")]
+    pub nearest: bool,
+    /// Make the examples on each of the models in turn and show them to all of them, which gives a matrix
+    /// of how attacks transfer.
+    #[arg(long, conflicts_with = "nearest")]
+    pub transfer: bool,
     /// Run each attack of the suite on all images, not only on what the ones before have left.
     #[arg(long)]
     pub individual: bool,

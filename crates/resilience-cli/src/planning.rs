@@ -4,7 +4,7 @@
 use resilience::attack::{self, Request, Search};
 use resilience::settings::Settings;
 use resilience_core::plan::{Stage, ThreatPlan};
-use resilience_core::record::{LabelSource, Scope};
+use resilience_core::record::{Goal, LabelSource, Scope};
 use resilience_core::suite::Suite;
 use resilience_core::threat::{Eps, Norm, Threat};
 
@@ -55,32 +55,84 @@ pub fn stage(
         threat: ThreatPlan::of(threat),
         labels,
         scope,
+        goal: Goal::Break,
+        source: None,
         n: ground.n,
         curve: false,
         suite: None,
     })
 }
 
+/// The same attack run for the nearest misclassified point of every image that is right.
+pub fn nearest(stage: Stage) -> Result<Stage, CliError> {
+    if attack::find(&stage.attack)?.search == Search::WithinBall {
+        let able = attack::ATTACKS.iter().filter(|spec| spec.search == Search::MinimumNorm);
+        let able: Vec<&str> = able.map(|spec| spec.id).collect();
+        return Err(CliError::Usage(format!(
+            "attack {} stays within a radius, and looks for no nearest point; those that do are {}",
+            stage.attack,
+            able.join(", ")
+        )));
+    }
+    Ok(Stage { goal: Goal::Nearest, scope: Scope::Correct, ..stage })
+}
+
+/// The same attack on each of so many models in turn, whose examples are shown to all: on every image
+/// that is right.
+pub fn elsewhere(stage: Stage, models: u64) -> Result<Vec<Stage>, CliError> {
+    if attack::find(&stage.attack)?.search == Search::MinimumNorm {
+        return Err(CliError::Usage(format!(
+            "attack {} looks for points that just fool the model it sees, and would fool no other; \
+             --transfer goes with attacks that use all of their radius, such as pgd",
+            stage.attack
+        )));
+    }
+    let on = |place| Stage { source: Some(place), scope: Scope::Correct, ..stage.clone() };
+    Ok((0..models).map(on).collect())
+}
+
+/// The stages of a suite, and the attacks that were left out because they do not know the norm.
+#[derive(Debug)]
+pub struct Staged {
+    /// In order.
+    pub stages: Vec<Stage>,
+    /// Registry ids, each once.
+    pub left_out: Vec<&'static str>,
+}
+
 /// The attacks of a suite at each of the radii, the smallest first, so that what is broken there
-/// needs no second attack. Where `finish` is given, what came closest is attacked once more after
-/// the last attack of each radius, at the model itself.
+/// needs no second attack; those that look for the nearest points once, at the largest. Where `finish`
+/// is given, what came closest is attacked once more after the last attack of each radius, at the model
+/// itself.
 pub fn suite_stages(
     suite: &Suite,
     eps: &[Eps],
     (individual, finish): (bool, bool),
     ground: Ground,
-) -> Result<Vec<Stage>, CliError> {
+) -> Result<Staged, CliError> {
     let scope = if suite.individual || individual { Scope::Correct } else { Scope::Survivors };
     let mut eps = eps.to_vec();
     eps.sort_by(|a, b| a.value().total_cmp(&b.value()));
     let mut stages = Vec::new();
-    for (place, &eps) in eps.iter().enumerate() {
+    let mut left_out = Vec::new();
+    for (place, &radius) in eps.iter().enumerate() {
         for attack in &suite.attacks {
+            let spec = attack::find(&attack.id)?;
+            if suite.applicable && !spec.norms.contains(&ground.norm) {
+                if !left_out.contains(&spec.id) {
+                    left_out.push(spec.id);
+                }
+                continue;
+            }
+            let nearest = attack.goal == Goal::Nearest;
+            if nearest && place + 1 < eps.len() {
+                continue;
+            }
             // A radius of its own is there once, whatever else is asked for.
             if attack.eps.is_some() && place > 0 {
                 continue;
             }
-            let threat = threat(ground.norm, attack.eps.unwrap_or(eps))?;
+            let threat = threat(ground.norm, attack.eps.unwrap_or(radius))?;
             let set: Vec<(String, String)> = attack
                 .settings_in(ground.norm)
                 .into_iter()
@@ -91,10 +143,12 @@ pub fn suite_stages(
                 .collect();
             let scope = if attack.all_images { Scope::All } else { scope };
             let stage = stage(&attack.id, &set, threat, (attack.labels, scope), ground)?;
+            let stage = if nearest { self::nearest(stage)? } else { stage };
             stages.push(Stage { suite: Some(suite.name.clone()), ..stage });
         }
     }
-    if finish { finished(&stages, ground) } else { Ok(stages) }
+    let stages = if finish { finished(&stages, ground)? } else { stages };
+    Ok(Staged { stages, left_out })
 }
 
 /// The stages with one more behind the last attack on the survivors of each threat: APGD towards the
@@ -132,11 +186,27 @@ mod tests {
         let tried = |name: &str| {
             let suite = suite::find(name).unwrap();
             let eps = [Eps::usual(Norm::Linf)];
-            let stages = suite_stages(&suite, &eps, (false, false), ground).unwrap();
+            let stages = suite_stages(&suite, &eps, (false, false), ground).unwrap().stages;
             let ran = stages.iter().map(|s| Ran { id: &s.attack, settings: &s.settings });
             effort(&ran.collect::<Vec<_>>())
         };
         assert_eq!(tried("autoattack-standard"), Effort::Same);
         assert_eq!(tried("quick"), Effort::Less);
+    }
+
+    /// Would catch an attack that the suite of all of them does not run, or one that it runs in a norm which
+    /// the attack does not know.
+    #[test]
+    fn the_full_suite_runs_everything_that_applies() {
+        let suite = suite::find("full").unwrap();
+        for norm in Norm::ALL {
+            let ground = Ground { norm, n: 100, classes: 10 };
+            let staged = suite_stages(&suite, &[Eps::usual(norm)], (false, true), ground).unwrap();
+            for spec in attack::ATTACKS {
+                let runs = staged.stages.iter().any(|stage| stage.attack == spec.id);
+                assert_eq!(runs, spec.norms.contains(&norm), "{} {norm}", spec.id);
+                assert_eq!(!runs, staged.left_out.contains(&spec.id), "{} {norm}", spec.id);
+            }
+        }
     }
 }

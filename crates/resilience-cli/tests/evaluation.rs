@@ -198,3 +198,71 @@ fn a_noisy_model_is_measured_over_passes() {
     assert_eq!(outcomes(at, "run"), outcomes(at, "again"));
     done("verify run", at);
 }
+
+/// Would catch distances that are lost on the way to the summary, contradict what the attack broke within the
+/// radius, or are taken on trust; a nearest point that was tampered with; and what goes with none.
+#[test]
+fn nearest_points_can_be_checked() {
+    let folder = prepared();
+    let at = folder.path();
+    let eval = "eval model.toml --data shapes10 --n 48 --attack fmn --set steps=30 --nearest \
+                --threads 1 --precision exact --no-audit";
+    let said = done(&format!("{eval} --eps 1/255 --out run"), at);
+    assert!(said.contains("Distances of the nearest adversarial examples"), "{said}");
+    let model = &summary(at, "run")["models"][0];
+    let distances = &model["distances"][0];
+    let (right, found) =
+        (distances["right"].as_u64().unwrap(), distances["found"].as_u64().unwrap());
+    assert!(found <= right && found > right / 2, "{distances}");
+    assert_eq!(distances["clean"], model["clean"]);
+    let clean = model["clean"]["correct"].as_u64().unwrap();
+    let broke = model["evaluations"][0]["attacks"][0]["broke"].as_u64().unwrap();
+    assert_eq!(model["robust"]["correct"].as_u64().unwrap(), clean - broke);
+    let said = done("verify run --replay 2", at);
+    assert!(said.contains(&format!("nearest points: {found} stored, {found} proven")), "{said}");
+    let connection = rusqlite::Connection::open(at.join("run/run.sqlite")).unwrap();
+    let changed = connection.execute(
+        "UPDATE nearest SET distance = distance / 2 WHERE \"index\" = (SELECT \"index\" FROM nearest \
+         ORDER BY distance DESC LIMIT 1)",
+        [],
+    );
+    assert_eq!(changed.unwrap(), 1);
+    drop(connection);
+    fails("verify run", at, 1, &["1 examples refuted"]);
+    for (wrong, words) in [
+        ("--attack pgd --nearest", &["pgd stays within a radius", "fmn"][..]),
+        ("--attack fmn --nearest --eps 1/255,2/255", &["name one --eps"]),
+        ("--attack fmn --nearest --transfer", &["--transfer", "--nearest"]),
+    ] {
+        let eval = format!("eval model.toml --data shapes10 --n 8 {wrong} --out wrong");
+        fails(&eval, at, 2, words);
+    }
+}
+
+/// Would catch a matrix that is not there, examples of a model that leave itself more than another's by a
+/// mix-up of the two, and a single model that is shown its own examples as if they were another's.
+#[test]
+fn examples_of_one_model_are_shown_to_another() {
+    let folder = prepared();
+    let at = folder.path();
+    done(&format!("{TRAIN} --seed 1 --out other.pth"), at);
+    let eval = "eval model.toml other.toml --data shapes10 --n 48 --attack pgd --set steps=10 \
+                --eps 8/255 --transfer --threads 1 --no-audit --out run";
+    let said = done(eval, at);
+    assert!(said.contains("Examples of one model shown to another"), "{said}");
+    let summary = summary(at, "run");
+    let left = |target: usize, stage: usize| {
+        let stage = &summary["models"][target]["evaluations"][0]["attacks"][stage];
+        let source = stage["source"].as_str().unwrap().to_owned();
+        (source, stage["alone"]["correct"].as_u64().unwrap())
+    };
+    for target in 0..2 {
+        let own = summary["models"][target]["name"].as_str().unwrap();
+        let (itself, other) = (left(target, target), left(target, 1 - target));
+        assert_eq!(itself.0, own);
+        assert!(itself.1 < other.1, "{own}: {itself:?} {other:?}");
+    }
+    assert!(done("verify run", at).contains("Everything holds"));
+    let alone = "eval model.toml --data shapes10 --n 8 --attack pgd --transfer --out wrong";
+    fails(alone, at, 2, &["name two models or more"]);
+}

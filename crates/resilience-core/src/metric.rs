@@ -2,12 +2,14 @@
 //! left when every attack has had its turn.
 
 mod cost;
+mod distances;
 mod intervals;
 mod paired;
 mod robust;
 mod seeds;
 
 pub use self::cost::{CostPoint, cost_curve};
+pub use self::distances::{Distances, quantile};
 pub use self::intervals::{Table, clopper_pearson, difference};
 pub use self::paired::{Paired, compared, mcnemar, paired};
 pub use self::robust::{Faced, Standing, alone};

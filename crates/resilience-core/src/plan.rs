@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::difference::{Difference, difference};
 
-use crate::record::{DatasetRecord, LabelSource, Scope};
+use crate::record::{DatasetRecord, Goal, LabelSource, Scope};
 use crate::threat::{Norm, Threat, ThreatError};
 use crate::view::View;
 
@@ -145,6 +145,13 @@ pub struct Stage {
     pub labels: LabelSource,
     /// Which images it is run on.
     pub scope: Scope,
+    /// What it is run for.
+    #[serde(default, skip_serializing_if = "Goal::is_usual")]
+    pub goal: Goal,
+    /// Place among the plan's models of the one that its examples are made on; none where that is each
+    /// model itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<u64>,
     /// The first n images of the data set.
     pub n: u64,
     /// Whether it is a point of a curve of its own.

@@ -272,6 +272,35 @@ pub enum Scope {
     Closest,
 }
 
+/// What an attack is run for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Goal {
+    /// To break images: one that is broken within the radius is left alone from then on.
+    #[default]
+    Break,
+    /// To find the nearest misclassified point of each image, at whatever distance: no image is left
+    /// alone, and the distances give accuracy against every radius at once ([`Nearest`]).
+    Nearest,
+}
+
+impl Goal {
+    /// The name that files use.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Break => "break",
+            Self::Nearest => "nearest",
+        }
+    }
+
+    /// Whether it is that of all attacks that do not say.
+    #[must_use]
+    pub fn is_usual(&self) -> bool {
+        *self == Self::Break
+    }
+}
+
 /// One attack on one model: what was done and what it cost.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -292,6 +321,13 @@ pub struct AttackRecord {
     pub labels: LabelSource,
     /// Which images were attacked.
     pub scope: Scope,
+    /// What it was run for.
+    #[serde(default, skip_serializing_if = "Goal::is_usual")]
+    pub goal: Goal,
+    /// Place among the plan's models of the one that its examples were made on; none where that was the
+    /// model itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<u64>,
     /// Every setting by name, as JSON.
     pub settings: serde_json::Value,
     /// Whether it is a point of an accuracy-against-eps curve of its own rather than a result
@@ -339,6 +375,24 @@ pub struct AttackOutcome {
     pub forwards: u64,
     /// Backward passes, likewise.
     pub backwards: u64,
+}
+
+/// The nearest misclassified point that an attack has found of an image which is right when clean.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Nearest {
+    /// Place of the image in its split, from 0.
+    pub index: u64,
+    /// Distance of the point from the clean image in the attack's norm, in f64; it may exceed the
+    /// attack's radius.
+    pub distance: f64,
+    /// Class that the reference predicts for it.
+    pub predicted: u32,
+    /// Logit of the true class less the largest other one, in f32.
+    pub margin: f64,
+    /// Restart or target, from 0, in which it was found.
+    pub round: u32,
+    /// Step within that round, from 1.
+    pub step: u32,
 }
 
 /// A part of an attack that is carried through or replayed as a whole: one round (a restart or a

@@ -4,6 +4,7 @@
 //! version = 1
 //! about = "what it is for"          # shown by `resilience list suites`
 //! individual = false                # optional: every attack on all images, not on what is left
+//! applicable = false                # optional: leave out attacks that do not know the norm
 //!
 //! [[attack]]
 //! id = "apgd-ce"                    # resilience list attacks
@@ -15,13 +16,17 @@
 //! images = "all"                    # optional: misclassified images too, as the paper does
 //! labels = "predicted"              # optional: "true" (the default) or "predicted"
 //! eps = "0.1"                       # optional: instead of --eps
+//!
+//! [[attack]]
+//! id = "fmn"
+//! goal = "nearest"                  # optional: the nearest points instead of "break" within --eps
 //! ```
 
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::record::LabelSource;
+use crate::record::{Goal, LabelSource};
 use crate::suggest::did_you_mean;
 use crate::threat::{Eps, Norm, ThreatError};
 
@@ -34,6 +39,8 @@ pub struct Suite {
     pub about: String,
     /// Whether each attack runs on all images, not only on those that the ones before have left.
     pub individual: bool,
+    /// Whether attacks that do not know the norm are left out rather than refused.
+    pub applicable: bool,
     /// The attacks; at least one.
     pub attacks: Vec<SuiteAttack>,
 }
@@ -51,6 +58,8 @@ pub struct SuiteAttack {
     pub all_images: bool,
     /// Whose labels it pushes away from.
     pub labels: LabelSource,
+    /// What it is run for; whether it can be, the engine checks.
+    pub goal: Goal,
     /// A radius of its own.
     pub eps: Option<Eps>,
 }
@@ -68,10 +77,12 @@ impl SuiteAttack {
 }
 
 /// The suites that come with the program: name and text.
-const BUILT_IN: [(&str, &str); 5] = [
+const BUILT_IN: [(&str, &str); 7] = [
     ("quick", include_str!("../../../suites/quick.toml")),
     ("autoattack-standard", include_str!("../../../suites/autoattack-standard.toml")),
     ("autoattack-rand", include_str!("../../../suites/autoattack-rand.toml")),
+    ("full", include_str!("../../../suites/full.toml")),
+    ("distances", include_str!("../../../suites/distances.toml")),
     ("ladder", include_str!("../../../suites/ladder.toml")),
     ("paper", include_str!("../../../suites/paper.toml")),
 ];
@@ -79,8 +90,9 @@ const BUILT_IN: [(&str, &str); 5] = [
 /// Version of the files that this program reads.
 const VERSION: i64 = 1;
 
-const KEYS: [&str; 4] = ["version", "about", "individual", "attack"];
-const ATTACK_KEYS: [&str; 8] = ["id", "settings", "images", "labels", "eps", "linf", "l2", "l1"];
+const KEYS: [&str; 5] = ["version", "about", "individual", "applicable", "attack"];
+const ATTACK_KEYS: [&str; 9] =
+    ["id", "settings", "images", "labels", "goal", "eps", "linf", "l2", "l1"];
 
 /// The names of the suites that come with the program.
 pub fn names() -> impl Iterator<Item = &'static str> {
@@ -112,6 +124,8 @@ struct Raw {
     about: String,
     #[serde(default)]
     individual: bool,
+    #[serde(default)]
+    applicable: bool,
     attack: Vec<RawAttack>,
 }
 
@@ -128,6 +142,8 @@ struct RawAttack {
     images: Images,
     #[serde(default = "true_labels")]
     labels: LabelSource,
+    #[serde(default)]
+    goal: Goal,
     eps: Option<String>,
 }
 
@@ -165,8 +181,8 @@ pub fn parse(path: &Path, text: &str) -> Result<Suite, SuiteError> {
     if raw.attack.is_empty() {
         return Err(SuiteError::Empty { path: path.to_owned() });
     }
-    let attacks = raw
-        .attack
+    let Raw { about, individual, applicable, attack, .. } = raw;
+    let attacks = attack
         .into_iter()
         .map(|attack| {
             let eps = attack.eps.map(|eps| eps.parse::<Eps>()).transpose();
@@ -180,11 +196,13 @@ pub fn parse(path: &Path, text: &str) -> Result<Suite, SuiteError> {
                     .collect(),
                 all_images: attack.images == Images::All,
                 labels: attack.labels,
+                goal: attack.goal,
             })
         })
         .collect::<Result<_, SuiteError>>()?;
     let name = path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-    Ok(Suite { name, about: raw.about, individual: raw.individual, attacks })
+
+    Ok(Suite { name, about, individual, applicable, attacks })
 }
 
 fn check_keys(

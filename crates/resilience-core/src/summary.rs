@@ -4,6 +4,7 @@
 //! [`Summary::write`] and [`Summary::read`] keep it.
 
 mod count;
+mod distances;
 mod evaluation;
 mod file;
 mod pair;
@@ -11,6 +12,7 @@ mod pair;
 use serde::{Deserialize, Serialize};
 
 pub use self::count::{Judged, from_store, judged};
+pub use self::distances::{Bin, DistanceSummary, NearestSummary};
 pub use self::evaluation::{EvaluationSummary, StageSummary, ThreatSummary};
 pub use self::file::SummaryError;
 pub use self::pair::PairSummary;
@@ -110,6 +112,9 @@ pub struct ModelSummary {
     pub attacks: Vec<AttackSummary>,
     /// Accuracy against eps, one entry a curve.
     pub curves: Vec<CurveSummary>,
+    /// How far the nearest adversarial examples lie, one entry a norm in which they were looked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub distances: Vec<DistanceSummary>,
     /// Whether there is a reason not to trust these figures; none where nobody has looked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub audit: Option<AuditRecord>,

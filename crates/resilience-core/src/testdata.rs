@@ -3,13 +3,15 @@
 mod attack;
 mod audit;
 mod comparison;
+mod distances;
 mod fields;
 mod network;
 mod run;
 
-pub use self::attack::{attack, attack_with, claim, fgsm, outcome, search};
+pub use self::attack::{attack, attack_with, claim, fgsm, nearest, outcome, search};
 pub use self::audit::audit;
 pub use self::comparison::{WAYS, Way, comparison, comparison_of, large_comparison};
+pub use self::distances::distances;
 pub use self::fields::{documented, written};
 pub use self::network::{ensemble, resilience_cnn_layers, resnet_layers, training};
 pub use self::run::{add_attack, example, ladder, picture, plan, store, summary};

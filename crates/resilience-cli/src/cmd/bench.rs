@@ -165,7 +165,8 @@ fn predict(model: &ModelPlan, eps: Eps, ground: Ground) -> Result<Vec<SuiteTime>
     for name in suite::names() {
         let suite = suite::find(name)?;
         let seconds =
-            planning::suite_stages(&suite, &[eps], (false, true), ground).and_then(|stages| {
+            planning::suite_stages(&suite, &[eps], (false, true), ground).and_then(|staged| {
+                let stages = staged.stages;
                 let images = 0..ground.n;
                 let models = [(model, ground.classes)];
                 Ok(Forecast::new(&stages, &models, images, evaluate::BLOCK)?.seconds())

@@ -400,7 +400,7 @@ fn stages(evaluation: &Evaluation, n: u64, classes: u32) -> Result<Vec<Stage>, C
     }
     let first = ground(n.min(evaluation.robust_images));
     let quick = suite::find("quick")?;
-    stages.extend(planning::suite_stages(&quick, &[threat.eps()], (false, true), first)?);
+    stages.extend(planning::suite_stages(&quick, &[threat.eps()], (false, true), first)?.stages);
     Ok(stages)
 }
 

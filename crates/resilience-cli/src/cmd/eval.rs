@@ -17,7 +17,7 @@ use crate::environment::Environment;
 use crate::error::CliError;
 use crate::lock;
 use crate::models::Loaded;
-use crate::planning::{self, Ground};
+use crate::planning::{self, Ground, Staged};
 use crate::screen::Screen;
 use crate::{models, results};
 
@@ -156,7 +156,11 @@ pub fn prepare(arguments: &Eval, screen: &mut Screen) -> Result<Prepared, CliErr
         .map(|(described, request)| models::load(request, described, data))
         .collect::<Result<Vec<_>, _>>()?;
     let ground = Ground { norm: arguments.norm, n: images.len() as u64, classes };
-    let stages = stages(arguments, &eps, ground)?;
+    let Staged { stages, left_out } = stages(arguments, &eps, ground)?;
+    if !left_out.is_empty() {
+        let (names, norm) = (left_out.join(", "), arguments.norm);
+        screen.note(&format!("left out, because they do not know {norm}: {names}"));
+    }
     let headline = headline(&stages, &eps, arguments);
     Ok(Prepared { loaded, images, stages, headline })
 }
@@ -184,14 +188,40 @@ fn radii(arguments: &Eval) -> Vec<Eps> {
     arguments.eps.clone()
 }
 
-fn stages(arguments: &Eval, eps: &[Eps], ground: Ground) -> Result<Vec<Stage>, CliError> {
+fn stages(arguments: &Eval, eps: &[Eps], ground: Ground) -> Result<Staged, CliError> {
+    if !arguments.transfer {
+        return direct(arguments, eps, ground);
+    }
+    let models = arguments.models.len() as u64;
+    if models < 2 {
+        return Err(CliError::Usage(
+            "--transfer: examples of each model are shown to the others; name two models or more"
+                .to_owned(),
+        ));
+    }
+    let Staged { stages, left_out } = direct(arguments, eps, ground)?;
+    let stages = stages.into_iter().map(|stage| planning::elsewhere(stage, models));
+    let stages = stages.collect::<Result<Vec<_>, _>>()?;
+    Ok(Staged { stages: stages.concat(), left_out })
+}
+
+/// The attacks on each model itself.
+fn direct(arguments: &Eval, eps: &[Eps], ground: Ground) -> Result<Staged, CliError> {
     let Some(attack) = &arguments.attack else {
         let suite = suite::find(arguments.suite.as_deref().unwrap_or(DEFAULT_SUITE))?;
-        let finish = arguments.precision != PrecisionArg::Exact;
+        // Which images came closest, only a model that is attacked itself says.
+        let finish = arguments.precision != PrecisionArg::Exact && !arguments.transfer;
         return planning::suite_stages(&suite, eps, (arguments.individual, finish), ground);
     };
+    let left_out = Vec::new();
     if attack == "none" {
-        return Ok(Vec::new());
+        return Ok(Staged { stages: Vec::new(), left_out });
+    }
+    if arguments.nearest && eps.len() > 1 {
+        return Err(CliError::Usage(
+            "--nearest gives accuracy at every eps at once; name one --eps, that of the headline"
+                .to_owned(),
+        ));
     }
     let mut sorted = eps.to_vec();
     sorted.sort_by(|a, b| a.value().total_cmp(&b.value()));
@@ -200,10 +230,11 @@ fn stages(arguments: &Eval, eps: &[Eps], ground: Ground) -> Result<Vec<Stage>, C
         let threat = planning::threat(ground.norm, eps)?;
         for &labels in arguments.labels.sources() {
             let how = (labels, Scope::All);
-            stages.push(planning::stage(attack, &arguments.set, threat, how, ground)?);
+            let stage = planning::stage(attack, &arguments.set, threat, how, ground)?;
+            stages.push(if arguments.nearest { planning::nearest(stage)? } else { stage });
         }
     }
-    Ok(stages)
+    Ok(Staged { stages, left_out })
 }
 
 /// The last radius given; where the suite has its own, that of its last attack.

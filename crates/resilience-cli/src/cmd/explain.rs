@@ -10,6 +10,7 @@ use resilience::zoo::ARCHITECTURES;
 use resilience_core::dataset::DATASETS;
 use resilience_core::manifest::Manifest;
 use resilience_core::method::{self, Method};
+use resilience_core::record::Goal;
 use resilience_core::suggest::did_you_mean;
 use resilience_core::suite;
 use resilience_core::threat::Norm;
@@ -167,7 +168,13 @@ fn suite_entry(id: &'static str) -> Result<Entry, CliError> {
         settings
             .extend(attack.in_norm.iter().map(|(norm, own)| format!("in {norm}: {}", words(own))));
         settings.retain(|text| !text.is_empty());
+        if attack.goal == Goal::Nearest {
+            settings.push("the nearest points".to_owned());
+        }
         let _ = write!(facts, "\n  {:14} {}", attack.id, settings.join("; "));
+    }
+    if suite.applicable {
+        facts += "\n  (those that do not know the norm are left out)";
     }
     let source = format!("suites/{id}.toml; --suite takes a file of the same form");
     let title = "attacks in order".to_owned();

@@ -162,7 +162,8 @@ fn stages(n: u64, robust_n: u64) -> Result<Vec<Stage>, CliError> {
     }
     let quick = suite::find("quick")?;
     let eps = [threat("8/255")?.eps(), threat("0.1")?.eps()];
-    stages.extend(planning::suite_stages(&quick, &eps, (false, true), ground(n.min(robust_n)))?);
+    let ground = ground(n.min(robust_n));
+    stages.extend(planning::suite_stages(&quick, &eps, (false, true), ground)?.stages);
     Ok(stages)
 }
 

@@ -94,6 +94,13 @@ fn told(finding: &Finding) -> String {
         finding.clean_differs.len(),
         finding.clean_boundary
     );
+    if finding.nearest > 0 {
+        let _ = write!(
+            text,
+            "\n  nearest points: {} stored, {} proven (in [0, 1], as near as recorded, misclassified)",
+            finding.nearest, finding.nearest_proven
+        );
+    }
     for refuted in finding.refuted.iter().take(10) {
         let _ = write!(text, "\n    {refuted}");
     }

@@ -113,7 +113,7 @@ fn suite(
     environment: &Environment,
 ) -> Result<serde_json::Value, CliError> {
     let ground = Ground { norm, n: n as u64, classes: 10 };
-    let stages = planning::suite_stages(&suite::find(name)?, &[eps], (false, true), ground)?;
+    let stages = planning::suite_stages(&suite::find(name)?, &[eps], (false, true), ground)?.stages;
     attacked(data, model, n, stages, environment)
 }
 

@@ -6,6 +6,7 @@
 
 use askama::Template;
 use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
+use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
@@ -133,6 +134,41 @@ pub fn one(
         body,
     };
     Ok(template.render()?)
+}
+
+/// A chart of numbers against numbers.
+pub type Chart<'a> = ChartContext<'a, SVGBackend<'a>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
+
+/// Draws the axes of a chart and names the one across the canvas; `label` writes the numbers of the
+/// other.
+pub fn axes(
+    chart: &mut Chart<'_>,
+    (canvas, width): (&Canvas<'_>, f64),
+    across: &str,
+    label: &dyn Fn(&f64) -> String,
+) -> Result<(), ReportError> {
+    chart
+        .configure_mesh()
+        .disable_x_mesh()
+        .light_line_style(TRANSPARENT)
+        .bold_line_style(colour("line").stroke_width(4))
+        .axis_style(colour("muted").stroke_width(4))
+        .x_label_style(font(11.5, colour("muted"), HPos::Center, VPos::Top))
+        .y_label_style(font(11.5, colour("muted"), HPos::Right, VPos::Center))
+        .x_labels(6)
+        .y_labels(6)
+        .set_all_tick_mark_size(px(3.0))
+        .x_label_formatter(&|radius| {
+            let text = format!("{radius:.4}");
+            text.trim_end_matches('0').trim_end_matches('.').to_owned()
+        })
+        .y_label_formatter(label)
+        .draw()
+        .map_err(failed)?;
+    let height = f64::from(canvas.dim_in_pixel().1) / SCALE;
+    let style = font(11.5, colour("muted"), HPos::Center, VPos::Bottom);
+    let place = (px(width.midpoint(30.0)), px(height - 2.0));
+    canvas.draw(&Text::new(across.to_owned(), place, style)).map_err(failed)
 }
 
 /// An axis that is labelled at whole numbers only, from `first` on.

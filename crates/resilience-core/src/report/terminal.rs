@@ -3,6 +3,7 @@
 mod bench;
 mod leaderboard;
 mod robust;
+mod transfer;
 
 use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, Width, presets};
 
@@ -47,6 +48,21 @@ pub fn terminal(runs: &[Run], width: Option<u16>) -> Result<String, ReportError>
              their turn, an upper bound; a stronger attack can only lower it."
                 .to_owned(),
         );
+    }
+    for (title, table) in transfer::tables(&view, width) {
+        text += &fill(&format!("Examples of one model shown to another, % left: {title}"), width);
+        text.push('\n');
+        text += &table;
+        text += "\n\n";
+    }
+    let distances = robust::distances(&view);
+    if !distances.is_empty() {
+        text += "Distances of the nearest adversarial examples, at most:\n";
+        for line in distances {
+            text += &fill(&line, width);
+            text.push('\n');
+        }
+        text.push('\n');
     }
     if has_single(&view) {
         if any_judged(&view) {

@@ -11,7 +11,7 @@ use std::sync::LazyLock;
 use super::*;
 use crate::metric::{Paired, mcnemar};
 use crate::record::{CleanOutcome, LabelSource};
-use crate::summary::Correct;
+use crate::summary::{Correct, StageSummary};
 use crate::testdata;
 
 const N: usize = 1000;
@@ -95,6 +95,65 @@ fn doubts_stand_before_the_figures() {
     let text = terminal(&[run.clone()], None).unwrap();
     assert!(text.contains(doubtful) && text.contains("- the attack raises accuracy"), "{text}");
     assert!(markdown(&[run]).unwrap().contains(doubtful));
+}
+
+/// Would catch a matrix that is turned around, a model's own row that is not marked, an attack that was broken
+/// off being counted, and two attacks in one matrix.
+#[test]
+fn transfers_are_a_matrix_of_models() {
+    let mut run = run();
+    let names: Vec<String> = run.summary.models.iter().map(|model| model.name.clone()).collect();
+    for (column, model) in run.summary.models.iter_mut().enumerate() {
+        let at = model.evaluations.iter_mut().find(|at| at.eps_text == "8/255").unwrap();
+        let stage = at.attacks[0].clone();
+        for (row, source) in names.iter().enumerate() {
+            let left = Correct::of(10 * row as u64 + column as u64, 1000);
+            at.attacks.push(StageSummary {
+                id: "pgd".to_owned(),
+                source: Some(source.clone()),
+                alone: (row + column < 4).then_some(left),
+                ..stage.clone()
+            });
+        }
+    }
+    let page = html(&[run.clone()]).unwrap();
+    let transfer = section(&page, "transfer");
+    assert_eq!(transfer.matches("<table").count(), 1);
+    // Made on the second, shown to the third; and the second's own.
+    for words in [">1.20<small>", "<b>1.10</b>", "incomplete", "no attack"] {
+        assert_eq!(transfer.matches(words).count(), 1, "{words}: {transfer}");
+    }
+    let text = terminal(&[run], None).unwrap();
+    assert!(text.contains("Examples of one model shown to another, % left: PGD"), "{text}");
+    assert!(text.contains("PGD made on ResNet-32, standard"), "{text}");
+}
+
+/// Would catch distances that are left out of the page or the terminal, images that nothing was found of
+/// being passed over, and models on the same images that are not drawn together.
+#[test]
+fn distances_are_shown_where_they_were_looked_for() {
+    let mut run = run();
+    let (page, text) = (html(&[run.clone()]).unwrap(), terminal(&[run.clone()], None).unwrap());
+    assert!(!page.contains("id=\"distances\"") && !text.contains("Distances of"));
+    for (model, median) in run.summary.models.iter_mut().zip([0.02, 0.004]) {
+        model.distances = vec![testdata::distances(median)];
+    }
+    let page = html(&[run.clone()]).unwrap();
+    let distances = section(&page, "distances");
+    for words in [
+        "half within 0.0200 (5.1/255)",
+        "of 10 none was found",
+        "those of 10 lie beyond",
+        "<td>FMN, 100\u{a0}steps</td><td class=\"n\">350 of 360</td>",
+    ] {
+        assert!(distances.contains(words), "{words}: {distances}");
+    }
+    // A curve for both, wide and narrow, and a histogram for each.
+    assert_eq!(distances.matches("<svg").count(), 6);
+    let text = terminal(&[run], None).unwrap();
+    let line = "linf by FMN and FAB-T, of 360 images that are right: a quarter within 0.0020 (0.5/255), \
+                half within 0.0040 (1.0/255), three quarters within 0.0060 (1.5/255); of 10 none was found";
+    assert!(text.contains(line), "{text}");
 }
 
 /// Would catch a notice that drowns, or shapes10 under another name.

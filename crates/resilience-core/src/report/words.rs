@@ -46,6 +46,9 @@ pub fn images(dataset: &DatasetSummary) -> String {
 pub fn attack(id: &str) -> String {
     match id {
         "square" => "Square".to_owned(),
+        "deepfool" => "DeepFool".to_owned(),
+        "hopskipjump" => "HopSkipJump".to_owned(),
+        "cw" => "C&W".to_owned(),
         "noise-uniform" => "uniform noise".to_owned(),
         "noise-gaussian" => "Gaussian noise".to_owned(),
         other => other.to_uppercase(),
@@ -176,6 +179,14 @@ pub fn amount(n: u64) -> String {
 /// The class of a label, or its number where it has no name.
 pub fn class(classes: &[String], label: u32) -> String {
     classes.get(label as usize).cloned().unwrap_or_else(|| format!("class {label}"))
+}
+
+/// A distance; in Linf also in steps of 8-bit pixels: `0.0213 (5.4/255)`.
+pub fn distance(norm: Norm, distance: f64) -> String {
+    match norm {
+        Norm::Linf => format!("{distance:.4} ({:.1}/255)", 255.0 * distance),
+        _ => format!("{distance:.3}"),
+    }
 }
 
 /// Words in a row: `a, b and c`.

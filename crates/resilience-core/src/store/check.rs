@@ -4,7 +4,9 @@
 use std::ops::Range;
 
 use crate::plan::Plan;
-use crate::record::{AttackOutcome, AttackRecord, CleanOutcome, Example, ModelRecord, Picture};
+use crate::record::{
+    AttackOutcome, AttackRecord, CleanOutcome, Example, ModelRecord, Nearest, Picture,
+};
 
 /// What is wrong with a record.
 #[derive(Debug)]
@@ -78,6 +80,16 @@ impl Place<'_> {
         self.share(o.index, o.right)
     }
 
+    /// Nothing is misclassified at the clean image itself, which was right.
+    pub fn nearest(&self, found: &Nearest) -> Result<(), Flaw> {
+        self.index(found.index)?;
+        self.finite(found.index, "margin", found.margin)?;
+        if found.distance.is_finite() && found.distance > 0.0 {
+            return Ok(());
+        }
+        Err(self.flaw(found.index, "distance", "a finite number above 0", &found.distance))
+    }
+
     pub fn example(&self, example: &Example) -> Result<(), Flaw> {
         self.index(example.index)?;
         self.filled(example.index, example.shape, example.pixels.len())?;
@@ -116,6 +128,17 @@ pub(super) fn plan(plan: &Plan) -> Result<(), Flaw> {
     if shard.of > most || !(1..=shard.of).contains(&shard.index) {
         return flaw("shard", "K/M with K from 1 to M".to_owned(), shard.to_string());
     }
+    let models = plan.models.len() as u64;
+    for (stage, other) in (0..).zip(&plan.stages) {
+        if let Some(source) = other.source.filter(|source| *source >= models) {
+            let what = format!("stages[{stage}].source");
+            return flaw(
+                &what,
+                format!("below {models}, the number of models"),
+                source.to_string(),
+            );
+        }
+    }
     if let Some((stage, other)) = (0..).zip(&plan.stages).find(|(_, stage)| stage.n > n) {
         let what = format!("stages[{stage}].n");
         return flaw(&what, format!("at most {n}, the images of the run"), other.n.to_string());
@@ -150,6 +173,7 @@ pub(super) fn attack(plan: &Plan, record: &AttackRecord) -> Result<(), Flaw> {
         return Err(Flaw { what: what("stage"), expected, got: record.stage.to_string() });
     };
     let none = || "none".to_owned();
+    let place = |source: Option<u64>| source.map_or_else(none, |place| format!("model {place}"));
     let fields = [
         ("id", stage.attack.clone(), record.id.clone()),
         (
@@ -161,6 +185,8 @@ pub(super) fn attack(plan: &Plan, record: &AttackRecord) -> Result<(), Flaw> {
         ("eps_text", stage.threat.eps.clone(), record.eps_text.clone()),
         ("labels", stage.labels.name().to_owned(), record.labels.name().to_owned()),
         ("scope", format!("{:?}", stage.scope), format!("{:?}", record.scope)),
+        ("goal", stage.goal.name().to_owned(), record.goal.name().to_owned()),
+        ("source", place(stage.source), place(record.source)),
         ("n", stage.n.to_string(), record.n.to_string()),
         ("curve", stage.curve.to_string(), record.curve.to_string()),
     ];

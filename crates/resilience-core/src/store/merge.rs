@@ -151,6 +151,13 @@ fn join_attack(
     for (shard, id, _) in &parts {
         let units: Vec<_> = shard.store.units(*id)?.into_iter().collect();
         whole.write_rows(attack, &units, &shard.store.outcomes(*id)?, &[])?;
+        for found in shard.store.nearest(*id)?.chunks(AT_ONCE) {
+            let mut examples = Vec::new();
+            for nearest in found {
+                examples.extend(shard.store.nearest_example(*id, nearest.index)?);
+            }
+            whole.record_nearest(attack, found, &examples)?;
+        }
         for indices in shard.store.example_indices(*id)?.chunks(AT_ONCE) {
             let mut examples = Vec::new();
             for &index in indices {

@@ -9,7 +9,8 @@ use super::{AttackId, ModelId, RunStore, StoreError, check};
 use crate::audit::AuditRecord;
 use crate::plan::Plan;
 use crate::record::{
-    AttackOutcome, AttackRecord, CleanOutcome, Example, ModelRecord, Picture, Provenance, Unit,
+    AttackOutcome, AttackRecord, CleanOutcome, Example, Goal, ModelRecord, Nearest, Picture,
+    Provenance, Unit,
 };
 
 impl RunStore {
@@ -141,6 +142,47 @@ impl RunStore {
             place.outcome(outcome).map_err(|flaw| self.flawed(flaw))?;
         }
         Ok(outcomes)
+    }
+
+    /// The nearest misclassified points that an attack has found, in file order; none where it was not
+    /// run for them.
+    pub fn nearest(&self, attack: AttackId) -> Result<Vec<Nearest>, StoreError> {
+        let AttackRecord { stage, goal, .. } = self.attack_record(attack)?;
+        if goal != Goal::Nearest {
+            return Ok(Vec::new());
+        }
+        let what = format!("nearest points of attack {}", attack.0);
+        let sql = "SELECT \"index\", distance, predicted, margin, round, step FROM nearest \
+                   WHERE attack = ?1 ORDER BY \"index\"";
+        let found = self.rows(&what, sql, [attack.0], |row| {
+            Ok(Nearest {
+                index: unsigned(row, 0)?,
+                distance: row.get(1)?,
+                predicted: row.get(2)?,
+                margin: row.get(3)?,
+                round: row.get(4)?,
+                step: row.get(5)?,
+            })
+        })?;
+        let place = self.place_of_stage(&what, stage);
+        for nearest in &found {
+            place.nearest(nearest).map_err(|flaw| self.flawed(flaw))?;
+        }
+        Ok(found)
+    }
+
+    /// The image of a nearest point, if it was kept.
+    pub fn nearest_example(
+        &self,
+        attack: AttackId,
+        index: u64,
+    ) -> Result<Option<Example>, StoreError> {
+        if self.attack_record(attack)?.goal != Goal::Nearest {
+            return Ok(None);
+        }
+        let sql = "SELECT \"index\", channels, height, width, pixels FROM nearest_example \
+                   WHERE attack = ?1 AND \"index\" = ?2";
+        Ok(self.read_examples(attack, sql, [attack.0, index as i64])?.pop())
     }
 
     /// The examples of an attack that were kept, in file order. They may be many: see

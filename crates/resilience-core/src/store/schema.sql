@@ -72,6 +72,29 @@ CREATE TABLE example (
     PRIMARY KEY (attack, "index")
 ) STRICT, WITHOUT ROWID;
 
+-- Nearest misclassified points, of attacks that were run for them; older stores lack both tables, and
+-- have no such attack. They may lie outside the attack's radius.
+CREATE TABLE nearest (
+    attack INTEGER NOT NULL REFERENCES attack (id),
+    "index" INTEGER NOT NULL,
+    distance REAL NOT NULL,
+    predicted INTEGER NOT NULL,
+    margin REAL NOT NULL,
+    round INTEGER NOT NULL,
+    step INTEGER NOT NULL,
+    PRIMARY KEY (attack, "index")
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE nearest_example (
+    attack INTEGER NOT NULL REFERENCES attack (id),
+    "index" INTEGER NOT NULL,
+    channels INTEGER NOT NULL,
+    height INTEGER NOT NULL,
+    width INTEGER NOT NULL,
+    pixels BLOB NOT NULL,      -- as in example
+    PRIMARY KEY (attack, "index")
+) STRICT, WITHOUT ROWID;
+
 -- What was looked for in a finished result. Older stores lack this table until it is needed.
 CREATE TABLE audit (
     model INTEGER PRIMARY KEY REFERENCES model (id),

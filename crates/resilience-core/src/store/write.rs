@@ -7,7 +7,7 @@ use super::check::{self, Flaw};
 use super::{AttackId, ModelId, RunStore, StoreError, to_json};
 use crate::audit::AuditRecord;
 use crate::record::{
-    AttackOutcome, AttackRecord, CleanOutcome, Example, ModelRecord, Picture, Unit,
+    AttackOutcome, AttackRecord, CleanOutcome, Example, Goal, ModelRecord, Nearest, Picture, Unit,
 };
 
 /// The table of audits, which stores of before lack.
@@ -92,6 +92,28 @@ impl RunStore {
         examples: &[Example],
     ) -> Result<(), StoreError> {
         self.write_rows(attack, &[], outcomes, examples)
+    }
+
+    /// Records the nearest misclassified points of an attack that is run for them, with the images to
+    /// keep. What was recorded of the same images before is replaced.
+    pub fn record_nearest(
+        &mut self,
+        attack: AttackId,
+        found: &[Nearest],
+        examples: &[Example],
+    ) -> Result<(), StoreError> {
+        let AttackRecord { stage, goal, .. } = self.open_attack(attack)?;
+        let what = format!("a nearest point of the attack at stage {stage}");
+        if goal != Goal::Nearest {
+            return Err(refused(what, "an attack that is run for them", "another"));
+        }
+        let place = self.place_of_stage(&what, stage);
+        found.iter().try_for_each(|nearest| place.nearest(nearest))?;
+        examples.iter().try_for_each(|example| place.example(example))?;
+        self.in_transaction(|transaction| {
+            insert_nearest(transaction, attack.0, found)?;
+            insert_examples(transaction, "nearest_example", attack.0, examples)
+        })
     }
 
     /// Marks a unit of an attack as carried through, together with what it found last, as
@@ -185,7 +207,7 @@ impl RunStore {
         units.iter().try_for_each(|unit| place.index(unit.first))?;
         self.in_transaction(|transaction| {
             insert_outcomes(transaction, attack.0, outcomes)?;
-            insert_examples(transaction, attack.0, examples)?;
+            insert_examples(transaction, "example", attack.0, examples)?;
             let mut insert =
                 transaction.prepare_cached("INSERT OR IGNORE INTO unit VALUES (?1, ?2, ?3)")?;
             for unit in units {
@@ -247,13 +269,30 @@ fn insert_outcomes(
     Ok(())
 }
 
+fn insert_nearest(
+    transaction: &Transaction<'_>,
+    attack: i64,
+    found: &[Nearest],
+) -> rusqlite::Result<()> {
+    let mut insert = transaction
+        .prepare_cached("INSERT OR REPLACE INTO nearest VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?;
+    for n in found {
+        let index = n.index as i64;
+        let row = params![attack, index, n.distance, n.predicted, n.margin, n.round, n.step];
+        insert.execute(row)?;
+    }
+    Ok(())
+}
+
 fn insert_examples(
     transaction: &Transaction<'_>,
+    table: &'static str,
     attack: i64,
     examples: &[Example],
 ) -> rusqlite::Result<()> {
-    let mut insert = transaction
-        .prepare_cached("INSERT OR REPLACE INTO example VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
+    let mut insert = transaction.prepare_cached(&format!(
+        "INSERT OR REPLACE INTO {table} VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
+    ))?;
     for e in examples {
         let [channels, height, width] = e.shape.map(|side| side as i64);
         let pixels: Vec<u8> = e.pixels.iter().flat_map(|pixel| pixel.to_le_bytes()).collect();

@@ -1,6 +1,7 @@
 //! From single outcomes to figures.
 
 mod attacks;
+mod distances;
 mod evaluations;
 mod found;
 mod pairs;
@@ -69,6 +70,7 @@ fn shard_notice(plan: &Plan) -> Option<String> {
 
 fn model(plan: &Plan, found: Found, evaluated: Vec<Evaluated>) -> ModelSummary {
     let (attacks, curves) = attacks::count(&found);
+    let distances = distances::count(&found);
     let evaluations: Vec<_> = evaluated.into_iter().map(|evaluated| evaluated.summary).collect();
     let headline = plan.headline.as_ref().and_then(|headline| headline.threat().ok());
     let headline = headline.and_then(|threat| {
@@ -107,6 +109,7 @@ fn model(plan: &Plan, found: Found, evaluated: Vec<Evaluated>) -> ModelSummary {
         evaluations,
         attacks,
         curves,
+        distances,
         audit: None,
     }
 }

@@ -72,6 +72,9 @@ pub struct StageSummary {
     pub labels: LabelSource,
     /// Which images were attacked.
     pub scope: Scope,
+    /// Name of the model that its examples were made on; none where that was this model itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
     /// Images that it attacked, of those that the figures are over.
     pub attacked: u64,
     /// Images that it broke: right when clean, another class afterwards.

@@ -1,7 +1,7 @@
 //! What attacks say that they did.
 
 use super::{chance, other_class};
-use crate::record::{AttackOutcome, AttackRecord, CleanOutcome, LabelSource, Scope};
+use crate::record::{AttackOutcome, AttackRecord, CleanOutcome, Goal, LabelSource, Nearest, Scope};
 use crate::threat::{Eps, Norm};
 
 /// What a deterministic model says to an attacked image: far from the boundary, for one pass each
@@ -21,6 +21,18 @@ pub fn outcome(index: u64, label: u32, predicted: u32) -> AttackOutcome {
     }
 }
 
+/// The nearest point of an image, the farther away the higher its index.
+pub fn nearest(index: u64) -> Nearest {
+    Nearest {
+        index,
+        distance: 0.001 * (index + 1) as f64,
+        predicted: 3,
+        margin: -0.25,
+        round: 1,
+        step: 7,
+    }
+}
+
 /// An attack that is about to begin: in Linf, with true labels, on what is left.
 pub fn claim(id: &str, eps: &str, n: usize) -> AttackRecord {
     AttackRecord {
@@ -32,6 +44,8 @@ pub fn claim(id: &str, eps: &str, n: usize) -> AttackRecord {
         eps_text: eps.to_owned(),
         labels: LabelSource::True,
         scope: Scope::Survivors,
+        goal: Goal::Break,
+        source: None,
         settings: serde_json::json!({}),
         curve: false,
         n: n as u64,

@@ -3,7 +3,7 @@
 use super::{chance, provenance, resilience_cnn_layers, training};
 use crate::comparison::{self, Comparison, Measure, Member, SCHEMA, Verdicts};
 use crate::plan::{Stage, ThreatPlan};
-use crate::record::{LabelSource, Scope, TrainingRecord, ValidationRecord};
+use crate::record::{Goal, LabelSource, Scope, TrainingRecord, ValidationRecord};
 use crate::summary::{
     Correct, CurvePoint, CurveSummary, DatasetSummary, ModelSummary, Summary, ThreatSummary,
 };
@@ -229,6 +229,7 @@ fn member(way: &Way, seed: Option<u64>) -> Member {
         evaluations: Vec::new(),
         attacks: Vec::new(),
         curves: curves.clone(),
+        distances: Vec::new(),
         audit: None,
     };
     let mut run = provenance();
@@ -299,6 +300,8 @@ fn stages() -> Vec<Stage> {
         threat: ThreatPlan { norm: Norm::Linf, eps: eps.to_owned() },
         labels,
         scope: Scope::All,
+        goal: Goal::Break,
+        source: None,
         n: n as u64,
         curve: false,
         suite: None,

@@ -41,6 +41,8 @@ pub fn plan(n: usize, models: &[&str], attacks: &[AttackRecord]) -> Plan {
         threat: threat(attack),
         labels: attack.labels,
         scope: attack.scope,
+        goal: attack.goal,
+        source: attack.source,
         n: attack.n,
         curve: attack.curve,
         suite: attack.suite.clone(),
@@ -275,5 +277,7 @@ pub fn summary() -> Summary {
     let mut summary = crate::summary::from_store(&store(dir.path(), 400)).unwrap();
     summary.models[2].ensemble = Some(ensemble());
     summary.models[0].audit = Some(super::audit());
+    summary.models[0].distances = vec![super::distances(0.02)];
+    summary.models[0].evaluations[0].attacks[0].source = Some("another model".to_owned());
     summary
 }

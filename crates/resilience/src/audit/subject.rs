@@ -143,8 +143,15 @@ impl<'a> Subject<'a> {
         names.zip(0..self.models.len()).filter(|&(_, place)| place != self.place)
     }
 
-    /// The stages at the headline's threat that were carried through, with their attacks.
+    /// The stages at the headline's threat that were carried through, with their attacks; those whose
+    /// examples were made on other models, which say nothing of this one's gradients, are left out.
     pub fn stages(&self) -> Result<Vec<Done<'_>>, EngineError> {
+        let mut stages = self.all_stages()?;
+        stages.retain(|done| done.stage.source.is_none());
+        Ok(stages)
+    }
+
+    fn all_stages(&self) -> Result<Vec<Done<'_>>, EngineError> {
         let Some(threat) = &self.plan().headline else { return Ok(Vec::new()) };
         let mut done = Vec::new();
         for (id, record) in self.store.attacks(self.id)? {
@@ -160,7 +167,7 @@ impl<'a> Subject<'a> {
     /// The images of the whole run that anything broke at the headline's threat.
     pub fn broken(&self) -> Result<BTreeSet<u64>, EngineError> {
         let mut broken = BTreeSet::new();
-        for done in self.stages()? {
+        for done in self.all_stages()? {
             let fell = self.store.outcomes(done.id)?.into_iter().filter(|o| o.right <= 0.0);
             broken.extend(fell.map(|outcome| outcome.index));
         }

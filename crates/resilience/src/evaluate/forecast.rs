@@ -7,7 +7,7 @@ use std::ops::Range;
 use resilience_core::context::Context;
 use resilience_core::event::Event;
 use resilience_core::plan::{ModelPlan, Plan, Stage};
-use resilience_core::record::{AttackOutcome, CleanOutcome, Scope, Unit};
+use resilience_core::record::{AttackOutcome, CleanOutcome, Goal, Scope, Unit};
 use resilience_core::store::RunStore;
 use resilience_core::threat::Threat;
 
@@ -95,6 +95,8 @@ fn lost(stage: &Stage, clean: &[CleanOutcome], outcomes: &[AttackOutcome]) -> BT
         let clean = clean.get((outcome.index - first) as usize);
         clean.is_some_and(|clean| is_lost(stage.labels, clean, outcome))
     };
+    // Nothing leaves where the nearest points are looked for.
+    let outcomes = if stage.goal == Goal::Break { outcomes } else { &[] };
     outcomes.iter().filter(fell).map(|outcome| (outcome.index, outcome.round)).collect()
 }
 
@@ -113,7 +115,10 @@ impl Forecast {
         for &(model, classes) in models {
             for stage in stages {
                 let attack = stage::planned(stage, classes)?.1.attack;
-                let round = Round::of(attack.as_ref(), is_exact(stage, model), model);
+                let round = match stage.source.and_then(|place| models.get(place as usize)) {
+                    Some(&(source, _)) => Round::of(attack.as_ref(), false, source),
+                    None => Round::of(attack.as_ref(), is_exact(stage, model), model),
+                };
                 all.push(Ahead {
                     scope: stage.scope,
                     threat: stage::threat(stage)?,

@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use resilience_core::context::Context;
 use resilience_core::event::Event;
-use resilience_core::record::{AttackOutcome, CleanOutcome, Example, LabelSource, Unit};
+use resilience_core::record::{
+    AttackOutcome, CleanOutcome, Example, Goal, LabelSource, Nearest, Unit,
+};
 use resilience_core::store::{AttackId, RunStore};
-use tch::Kind;
+use tch::{Kind, Tensor};
 
 use super::forecast::Forecast;
 use super::pool::Decided;
@@ -21,16 +23,26 @@ pub(super) struct Ledger<'a> {
     store: Option<(&'a mut RunStore, AttackId)>,
     shape: [usize; 3],
     labels: LabelSource,
-    /// Images whose examples are evidence, if they are broken.
-    evidence: BTreeSet<u64>,
-    /// Images below this index are shown.
-    gallery: u64,
+    goal: Goal,
+    shown: Shown,
     found: BTreeMap<u64, AttackOutcome>,
     broken: usize,
+    nearest: BTreeMap<u64, f64>,
     outcomes: Vec<AttackOutcome>,
     examples: Vec<Example>,
     flushed: f64,
     progress: Progress<'a>,
+}
+
+/// Which images are kept as their attack leaves them.
+#[derive(Default)]
+pub(super) struct Shown {
+    /// Images whose examples are evidence, if they are broken.
+    pub evidence: BTreeSet<u64>,
+    /// Images below this index are shown.
+    pub gallery: u64,
+    /// Nearest points of images below this index are evidence.
+    pub nearest: u64,
 }
 
 /// How far a stage is, in steps of images.
@@ -81,27 +93,33 @@ impl<'a> Ledger<'a> {
         store: &'a mut RunStore,
         attack: AttackId,
         shape: [usize; 3],
-        labels: LabelSource,
-        (evidence, gallery): (BTreeSet<u64>, u64),
+        (labels, goal): (LabelSource, Goal),
+        shown: Shown,
         progress: Progress<'a>,
     ) -> Result<Self, EngineError> {
         let found: BTreeMap<u64, AttackOutcome> =
             store.outcomes(attack)?.into_iter().map(|o| (o.index, o)).collect();
         let broken = found.values().filter(|outcome| outcome.right <= 0.0).count();
-        let blank = Self::unwritten(shape, labels, progress);
-        Ok(Self { store: Some((store, attack)), evidence, gallery, found, broken, ..blank })
+        let nearest = store.nearest(attack)?.into_iter().map(|n| (n.index, n.distance)).collect();
+        let blank = Self::unwritten(shape, (labels, goal), progress);
+        Ok(Self { store: Some((store, attack)), shown, found, broken, nearest, ..blank })
     }
 
     /// Nothing is known yet, and nothing will be written.
-    pub fn unwritten(shape: [usize; 3], labels: LabelSource, progress: Progress<'a>) -> Self {
+    pub fn unwritten(
+        shape: [usize; 3],
+        (labels, goal): (LabelSource, Goal),
+        progress: Progress<'a>,
+    ) -> Self {
         Self {
             store: None,
             shape,
             labels,
-            evidence: BTreeSet::new(),
-            gallery: 0,
+            goal,
+            shown: Shown::default(),
             found: BTreeMap::new(),
             broken: 0,
+            nearest: BTreeMap::new(),
             outcomes: Vec::new(),
             examples: Vec::new(),
             flushed: 0.0,
@@ -122,10 +140,13 @@ impl<'a> Ledger<'a> {
         }
     }
 
-    /// Whether an image takes part in a round: it was not lost in an earlier one. What was lost in
-    /// this very round, before the run was broken off, takes part again, so that the others are
-    /// computed in the same company as before.
+    /// Whether an image takes part in a round: it was not lost in an earlier one, or nearer points are
+    /// looked for. What was lost in this very round, before the run was broken off, takes part again, so
+    /// that the others are computed in the same company as before.
     pub fn takes_part(&self, clean: &CleanOutcome, round: u32) -> bool {
+        if self.goal == Goal::Nearest {
+            return true;
+        }
         let Some(outcome) = self.found.get(&clean.index) else { return true };
         !is_lost(self.labels, clean, outcome) || outcome.round >= round
     }
@@ -185,11 +206,12 @@ impl<'a> Ledger<'a> {
         left: &[Decided],
     ) -> Result<(), EngineError> {
         for decided in left {
-            if decided.broken {
+            if decided.broken && self.goal == Goal::Break {
                 self.progress.add(self.progress.after(unit.round));
             }
             self.note(decided)?;
         }
+        self.note_nearest(left)?;
         if let Some((store, attack)) = &mut self.store {
             store.finish_unit(*attack, unit, &self.outcomes, &self.examples)?;
         }
@@ -207,7 +229,7 @@ impl<'a> Ledger<'a> {
     fn note(&mut self, decided: &Decided) -> Result<(), EngineError> {
         let new = decided.outcome;
         let outcome = match self.found.get(&new.index) {
-            Some(old) if !decided.broken && old.round < new.round && old.margin <= new.margin => {
+            Some(old) if old.round < new.round && !self.is_better(decided, old) => {
                 // What it cost goes up all the same.
                 AttackOutcome { forwards: new.forwards, backwards: new.backwards, ..*old }
             }
@@ -226,14 +248,51 @@ impl<'a> Ledger<'a> {
         Ok(())
     }
 
+    /// Whether a decision says more than that of an earlier round: of points that break the image the
+    /// nearer one, of others that of the smaller margin.
+    fn is_better(&self, decided: &Decided, old: &AttackOutcome) -> bool {
+        let new = &decided.outcome;
+        match (self.goal, decided.broken, old.right <= 0.0) {
+            (Goal::Nearest, true, true) => new.distance < old.distance,
+            (Goal::Nearest, false, true) => false,
+            (_, broken, _) => broken || new.margin < old.margin,
+        }
+    }
+
     fn keep_example(&mut self, decided: &Decided) -> Result<(), EngineError> {
         let index = decided.outcome.index;
-        let evidence = decided.broken && self.evidence.contains(&index);
-        if evidence || index < self.gallery {
-            let pixels = decided.image.f_to_kind(Kind::Float)?.f_contiguous()?.f_view([-1])?;
-            let pixels = Vec::try_from(pixels)?;
-            self.examples.push(Example { index, shape: self.shape, pixels });
+        let evidence = decided.broken && self.shown.evidence.contains(&index);
+        if evidence || index < self.shown.gallery {
+            self.examples.push(self.example(index, &decided.image)?);
         }
         Ok(())
+    }
+
+    /// Writes the points that are nearer than those of earlier rounds.
+    fn note_nearest(&mut self, left: &[Decided]) -> Result<(), EngineError> {
+        let mut found: Vec<Nearest> = Vec::new();
+        let mut examples = Vec::new();
+        for near in left.iter().filter_map(|decided| decided.nearest.as_ref()) {
+            let Nearest { index, distance, .. } = near.found;
+            if self.nearest.get(&index).is_some_and(|before| *before <= distance) {
+                continue;
+            }
+            self.nearest.insert(index, distance);
+            found.push(near.found);
+            if index < self.shown.nearest {
+                examples.push(self.example(index, &near.image)?);
+            }
+        }
+        match &mut self.store {
+            Some((store, attack)) if !found.is_empty() => {
+                Ok(store.record_nearest(*attack, &found, &examples)?)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn example(&self, index: u64, image: &Tensor) -> Result<Example, EngineError> {
+        let pixels = image.f_to_kind(Kind::Float)?.f_contiguous()?.f_view([-1])?;
+        Ok(Example { index, shape: self.shape, pixels: Vec::try_from(pixels)? })
     }
 }

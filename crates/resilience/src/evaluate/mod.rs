@@ -9,9 +9,11 @@ mod clean;
 mod cost;
 mod forecast;
 mod ledger;
+mod nearest;
 mod pool;
 mod probe;
 mod stage;
+mod transfer;
 mod verdict;
 pub mod verify;
 
@@ -24,6 +26,7 @@ use resilience_core::store::{ModelId, RunStore};
 pub use self::ceiling::{Ceiling, ceilings};
 pub use self::clean::clean;
 pub use self::forecast::{Forecast, forecast};
+pub use self::nearest::Near;
 pub use self::pool::{Decided, Pool};
 pub use self::probe::{
     CHUNKS, COMPARED, Choice, Pace, Probe, choose, is_noisy, multiplies_faster_in_bf16, pace,
@@ -48,6 +51,8 @@ pub(crate) struct Job<'a> {
     pub plan: &'a Plan,
     pub model: &'a Model,
     pub model_plan: &'a ModelPlan,
+    /// All models of the plan, which examples may be made on.
+    pub models: &'a [&'a Model],
     pub classes: u32,
     pub images: &'a Images,
     pub id: ModelId,
@@ -68,6 +73,7 @@ pub fn run(
     let there = store.models()?;
     let classes: Vec<u32> =
         models.iter().map(|(_, record)| record.dataset.classes.len() as u32).collect();
+    let all: Vec<&Model> = models.iter().map(|&(model, _)| model).collect();
     let mut forecast = forecast(plan, &classes, store)?;
     forecast.set_out(context);
     for (place, (&(model, record), model_plan)) in models.iter().zip(&plan.models).enumerate() {
@@ -79,7 +85,7 @@ pub fn run(
             store.add_model(record, &outcomes)?
         };
         let classes = classes[place];
-        let job = Job { plan, model, model_plan, classes, images, id, place };
+        let job = Job { plan, model, model_plan, models: &all, classes, images, id, place };
         for number in 0..plan.stages.len() {
             stage::run(context, &job, number, store, &mut forecast)?;
         }

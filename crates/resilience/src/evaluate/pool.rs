@@ -1,11 +1,12 @@
 //! One round of an attack on a group of images: step, check, confirm, and let go what is decided.
 
 use resilience_core::context::Context;
-use resilience_core::record::AttackOutcome;
+use resilience_core::record::{AttackOutcome, Goal};
 use resilience_core::threat::Threat;
 use tch::{Kind, Tensor};
 
 use super::check_cancelled;
+use super::nearest::{Near, NearestSoFar};
 use super::verdict::{Judge, Verdict, check_finite};
 use crate::attack::{Attack, Candidates, Rows, Search, State};
 use crate::error::EngineError;
@@ -20,6 +21,8 @@ pub struct Pool<'a> {
     pub id: &'static str,
     /// What its candidates are.
     pub search: Search,
+    /// Whether images leave as they are broken, or the nearest point of each is looked for.
+    pub goal: Goal,
     /// The attack.
     pub attack: &'a dyn Attack,
     /// What it may do.
@@ -43,6 +46,8 @@ pub struct Decided {
     pub broken: bool,
     /// The candidate that the outcome is of, `[c,h,w]`.
     pub image: Tensor,
+    /// The nearest misclassified point, where one is looked for and was found.
+    pub nearest: Option<Near>,
 }
 
 /// Is told after every step what fell in it.
@@ -52,14 +57,15 @@ pub type Hear<'a> = dyn FnMut(&mut Context, Vec<Decided>, u32) -> Result<(), Eng
 struct Live {
     indices: Vec<u64>,
     truth: Vec<u32>,
-    labels: Tensor,         // [n]
-    origins: Tensor,        // [n,c,h,w]
-    best: Tensor,           // [n,c,h,w], a copy of the candidate that came closest
-    margin: Tensor,         // [n], its margin
-    logits: Option<Tensor>, // [n,k], its logits, where they are the reference's own
-    held: Vec<f64>,         // lowest share of passes that a confirmed candidate kept its class in
-    found: Vec<u32>,        // the step that found the best candidate
-    extra: Vec<u64>,        // forward passes spent on verdicts
+    labels: Tensor,                // [n]
+    origins: Tensor,               // [n,c,h,w]
+    best: Tensor,                  // [n,c,h,w], a copy of the candidate that came closest
+    margin: Tensor,                // [n], its margin
+    logits: Option<Tensor>,        // [n,k], its logits, where they are the reference's own
+    held: Vec<f64>, // lowest share of passes that a confirmed candidate kept its class in
+    found: Vec<u32>, // the step that found the best candidate
+    extra: Vec<u64>, // forward passes spent on verdicts
+    nearest: Option<NearestSoFar>, // where that is the goal
 }
 
 impl Pool<'_> {
@@ -75,7 +81,7 @@ impl Pool<'_> {
         hear: &mut Hear,
     ) -> Result<Vec<Decided>, EngineError> {
         let mut state = self.attack.start(rows)?;
-        let mut live = Live::of(rows, truth)?;
+        let mut live = Live::of(rows, truth, self.goal)?;
         let mut cost = spent;
         self.oracle.take_cost();
         for step in 1..=self.attack.steps() {
@@ -136,8 +142,11 @@ impl Pool<'_> {
         }
         let own = (confirmed && self.judge.cost() == 1).then_some(&logits);
         live.remember(&images, &margins, own, &reachable, step)?;
-        let claims: Vec<usize> =
-            (0..n).filter(|&row| reachable[row] && margin[row] <= 0.0).collect();
+        let counts = |row: usize| match &live.nearest {
+            None => reachable[row],
+            Some(nearest) => reach[row].1 && nearest.wants(row, reach[row].0),
+        };
+        let claims: Vec<usize> = (0..n).filter(|&row| margin[row] <= 0.0 && counts(row)).collect();
         if claims.is_empty() {
             return Ok(Vec::new());
         }
@@ -145,7 +154,13 @@ impl Pool<'_> {
         let mut fallen = Vec::new();
         for (&row, verdict) in claims.iter().zip(verdicts) {
             if verdict.held > 0.0 {
-                live.remember_noisy(row, &images, verdict.held, step)?;
+                if reachable[row] {
+                    live.remember_noisy(row, &images, verdict.held, step)?;
+                }
+                continue;
+            }
+            if let Some(nearest) = &mut live.nearest {
+                nearest.take(row, &images, reach[row].0, (verdict, step))?;
                 continue;
             }
             let outcome = AttackOutcome {
@@ -161,7 +176,7 @@ impl Pool<'_> {
                 backwards: cost.backwards,
             };
             let image = images.f_get(row as i64)?;
-            fallen.push((row, Decided { outcome, broken: true, image }));
+            fallen.push((row, Decided { outcome, broken: true, image, nearest: None }));
         }
         Ok(fallen)
     }
@@ -240,27 +255,40 @@ impl Pool<'_> {
         let distances = Vec::<f64>::try_from(distances)?;
         let mut decided = Vec::with_capacity(live.indices.len());
         for (row, (verdict, distance)) in verdicts.into_iter().zip(distances).enumerate() {
+            let (index, step) = (live.indices[row], live.found[row].max(1));
+            let nearest = match &live.nearest {
+                Some(nearest) => nearest.get(row, index, round)?,
+                None => None,
+            };
+            // Within the radius the nearest point is the one that broke the image.
+            let limit = self.threat.eps().value() + geometry::TOLERANCE;
+            let within = nearest.as_ref().filter(|near| near.found.distance <= limit);
+            let (verdict, distance, step, image) = match within {
+                Some(Near { found, verdict, image }) => {
+                    (*verdict, found.distance, found.step, image.shallow_clone())
+                }
+                None => (verdict, distance, step, live.best.f_get(row as i64)?),
+            };
             let outcome = AttackOutcome {
-                index: live.indices[row],
+                index,
                 predicted: verdict.predicted,
                 confidence: verdict.confidence,
                 distance,
                 margin: verdict.margin,
                 right: verdict.right,
                 round,
-                step: live.found[row].max(1),
+                step,
                 forwards: cost.forwards + live.extra[row] + asked[row],
                 backwards: cost.backwards,
             };
-            let image = live.best.f_get(row as i64)?;
-            decided.push(Decided { outcome, broken: verdict.held <= 0.0, image });
+            decided.push(Decided { outcome, broken: verdict.held <= 0.0, image, nearest });
         }
         Ok(decided)
     }
 }
 
 impl Live {
-    fn of(rows: &Rows, truth: Vec<u32>) -> Result<Self, EngineError> {
+    fn of(rows: &Rows, truth: Vec<u32>, goal: Goal) -> Result<Self, EngineError> {
         let n = rows.indices.len();
         Ok(Self {
             indices: rows.indices.clone(),
@@ -277,6 +305,7 @@ impl Live {
             held: vec![1.0; n],
             found: vec![0; n],
             extra: vec![0; n],
+            nearest: (goal == Goal::Nearest).then(|| NearestSoFar::of(&rows.images)).transpose()?,
         })
     }
 

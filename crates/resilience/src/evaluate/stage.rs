@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use resilience_core::context::Context;
 use resilience_core::event::{Event, Unit as Counted};
-use resilience_core::plan::{Keep, Plan, Stage};
+use resilience_core::plan::{Keep, ModelPlan, Plan, Stage};
 use resilience_core::record::{
     AttackOutcome, AttackRecord, CleanOutcome, LabelSource, Scope, Unit,
 };
@@ -14,8 +14,8 @@ use tch::Tensor;
 
 use super::cost::Round;
 use super::forecast::Forecast;
-use super::ledger::{Ledger, Progress};
-use super::pool::Pool;
+use super::ledger::{Ledger, Progress, Shown};
+use super::pool::{Decided, Pool};
 use super::verdict::Judge;
 use super::{GALLERY, Job};
 use crate::attack::{self, Attack, AttackSpec, Planned, Request, Rows};
@@ -83,8 +83,9 @@ struct Work<'a> {
     spec: &'static AttackSpec,
     attack: &'a dyn Attack,
     threat: Threat,
-    /// What the attack looks at, and how much of it at once.
+    /// What the attack looks at, what is planned for it, and how much of it at once.
     search: &'a dyn Differentiable,
+    looked_at: &'a ModelPlan,
     chunk: u64,
     /// Whether that is the reference itself.
     exact: bool,
@@ -130,10 +131,13 @@ pub(super) fn run(
     work.announce(context, rows.len());
     let progress = Progress::new(attack.rounds(), attack.steps(), rows.len()).told(forecast);
     let keep = kept(job.plan, stage);
-    let evidence = unbroken.keys().copied().filter(|&index| index < keep).collect();
-    let gallery = if stage.curve { 0 } else { GALLERY };
-    let shown = (evidence, gallery);
-    let mut ledger = Ledger::open(store, id, job.images.shape(), stage.labels, shown, progress)?;
+    let shown = Shown {
+        evidence: unbroken.keys().copied().filter(|&index| index < keep).collect(),
+        gallery: if stage.curve { 0 } else { GALLERY },
+        nearest: if job.plan.keep == Keep::None { 0 } else { stage.n },
+    };
+    let aim = (stage.labels, stage.goal);
+    let mut ledger = Ledger::open(store, id, job.images.shape(), aim, shown, progress)?;
     if stage.scope == Scope::Closest {
         work.closest(context, &unbroken, &mut ledger)?;
     } else {
@@ -165,7 +169,8 @@ pub(super) fn again(
     let work = Work::new(job, number, spec, attack.as_ref(), clean)?;
     work.announce(context, indices.len());
     let progress = Progress::new(attack.rounds(), attack.steps(), indices.len());
-    let mut ledger = Ledger::unwritten(job.images.shape(), stage.labels, progress);
+    let aim = (stage.labels, stage.goal);
+    let mut ledger = Ledger::unwritten(job.images.shape(), aim, progress);
     for group in work.groups(indices) {
         work.group(context, &group, &mut ledger)?;
     }
@@ -184,6 +189,8 @@ fn fresh_record(stage: &Stage, number: usize, attacked: u64) -> Result<AttackRec
         eps_text: stage.threat.eps.clone(),
         labels: stage.labels,
         scope: stage.scope,
+        goal: stage.goal,
+        source: stage.source,
         settings: stage.settings.clone(),
         curve: stage.curve,
         n: stage.n,
@@ -265,7 +272,12 @@ impl<'a> Work<'a> {
         clean: &'a [CleanOutcome],
     ) -> Result<Self, EngineError> {
         let stage = &job.plan.stages[number];
-        let exact = stage.scope == Scope::Closest || job.model.search.is_none();
+        let (model, looked_at) = match stage.source {
+            Some(place) => (job.models[place as usize], &job.plan.models[place as usize]),
+            None => (job.model, job.model_plan),
+        };
+        let itself = stage.source.is_none();
+        let exact = itself && (stage.scope == Scope::Closest || model.search.is_none());
         Ok(Self {
             job,
             number: number as u64,
@@ -273,11 +285,12 @@ impl<'a> Work<'a> {
             spec,
             attack,
             threat: threat(stage)?,
-            search: if exact { job.model.reference.as_ref() } else { job.model.search() },
-            chunk: if exact { job.plan.chunk } else { job.model_plan.chunk },
+            search: if exact { model.reference.as_ref() } else { model.search() },
+            looked_at,
+            chunk: if exact { job.plan.chunk } else { looked_at.chunk },
             exact,
             clean,
-            cost: Round::of(attack, exact, job.model_plan),
+            cost: Round::of(attack, exact, looked_at),
         })
     }
 
@@ -286,7 +299,12 @@ impl<'a> Work<'a> {
             LabelSource::True => "",
             LabelSource::Predicted => ", predicted labels",
         };
-        let task = format!("{}: {}, {}{labels}", self.job.model.name, self.spec.id, self.threat);
+        let on = match self.stage.source {
+            Some(place) => format!(" made on {}", self.job.models[place as usize].name),
+            None => String::new(),
+        };
+        let task =
+            format!("{}: {}{on}, {}{labels}", self.job.model.name, self.spec.id, self.threat);
         let steps = u64::from(self.attack.steps()) * u64::from(self.attack.rounds());
         let total = Some(rows as u64 * steps);
         context.tell(Event::Started { task, total, unit: Counted::Steps });
@@ -366,10 +384,10 @@ impl<'a> Work<'a> {
         known: &'b mut Option<Aim>,
     ) -> Result<Option<&'b Aim>, EngineError> {
         if known.is_none() && self.attack.target_rank(round).is_some() {
-            let (job, plan) = (self.job, self.job.plan);
+            let plan = self.job.plan;
             let name = format!("targets {}", self.number);
             let key =
-                (job.model_plan.passes > 1).then(|| (Key::new(plan.seed, &name, 0), group[0]));
+                (self.looked_at.passes > 1).then(|| (Key::new(plan.seed, &name, 0), group[0]));
             let oracle = Oracle::new(self.search, self.chunk, 1, key);
             let logits = oracle.logits(&self.batch(group)?.images)?;
             *known = Some(Aim { indices: group.to_vec(), logits });
@@ -392,19 +410,20 @@ impl<'a> Work<'a> {
         ledger: &mut Ledger,
     ) -> Result<(), EngineError> {
         let (job, plan) = (self.job, self.job.plan);
-        let noisy = |name: &str, of: u64| {
-            (job.model_plan.passes > 1).then(|| (Key::new(plan.seed, name, unit.round), of))
+        let noisy = |model: &ModelPlan, name: &str| {
+            (model.passes > 1).then(|| (Key::new(plan.seed, name, unit.round), unit.first))
         };
         let _quiet = self.search.computes_by_itself().then(Threads::one);
-        let noise = noisy(self.spec.id, unit.first);
+        let noise = noisy(self.looked_at, self.spec.id);
         let oracle = Oracle::new(self.search, self.chunk, self.attack.eot(), noise);
-        let noise = noisy(&format!("verdict {}", self.number), unit.first);
+        let noise = noisy(job.model_plan, &format!("verdict {}", self.number));
         let judge = Judge::new(job.model, plan.chunk, job.model_plan.passes, noise);
-        let truth = indices.iter().map(|&index| self.clean_of(index).label).collect();
+        let truth: Vec<u32> = indices.iter().map(|&index| self.clean_of(index).label).collect();
         let rows = self.rows(unit.round, indices, aim)?;
         let pool = Pool {
             id: self.spec.id,
             search: self.spec.search,
+            goal: self.stage.goal,
             attack: self.attack,
             threat: self.threat,
             model: &job.model.name,
@@ -418,10 +437,14 @@ impl<'a> Work<'a> {
             backwards: round * self.cost.passes.backwards,
         };
         let mut live = rows.indices.len();
-        let left = pool.round(context, &rows, truth, spent, &mut |context, fallen, step| {
+        let mut hear = |context: &mut Context, fallen: Vec<Decided>, step| {
             live -= fallen.len();
             ledger.fallen(context, &fallen, step, live)
-        })?;
+        };
+        let left = match self.stage.source {
+            None => pool.round(context, &rows, truth, spent, &mut hear)?,
+            Some(_) => pool.round_elsewhere(context, &rows, &truth, spent, &mut hear)?,
+        };
         ledger.finish(context, unit, &left)
     }
 

@@ -1,14 +1,17 @@
 //! Takes nothing of a run on trust: every stored example is held against the data and the model,
 //! every figure is counted again from what holds, and survivors can be attacked again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use resilience_core::context::Context;
 use resilience_core::dataset::Images;
 use resilience_core::event::{Event, Unit};
 use resilience_core::metric::MARGIN_TOLERANCE;
-use resilience_core::record::{AttackOutcome, AttackRecord, CleanOutcome, ModelRecord};
-use resilience_core::store::{AttackId, ModelId, RunStore};
+use resilience_core::plan::Keep;
+use resilience_core::record::{
+    AttackOutcome, AttackRecord, CleanOutcome, Example, Goal, ModelRecord, Nearest,
+};
+use resilience_core::store::{AttackId, ModelId, RunStore, StoreError};
 use resilience_core::threat::Norm;
 use tch::{Kind, Tensor};
 
@@ -44,6 +47,10 @@ pub struct Finding {
     pub survive_rounding: u64,
     /// Largest difference between the recorded margin and the one found.
     pub margin_difference: f64,
+    /// Nearest misclassified points that were kept, of attacks that were run for them.
+    pub nearest: u64,
+    /// Those that are in the box, no farther away than recorded, and misclassified.
+    pub nearest_proven: u64,
     /// What each threat's robust accuracy comes to.
     pub threats: Vec<Bound>,
     /// Survivors that were attacked again.
@@ -105,11 +112,31 @@ pub fn verify(
     for (place, (id, record)) in store.models()?.into_iter().enumerate() {
         let classes = record.dataset.classes.len() as u32;
         let model_plan = &plan.models[place];
-        let job = Job { plan, model: models[place], model_plan, classes, images, id, place };
+        let model = models[place];
+        let job = Job { plan, model, model_plan, models, classes, images, id, place };
         findings.push(Check { job: &job, store, id }.model(context, &record, replay)?);
     }
     Ok(findings)
 }
+
+/// Says that an image lies within a radius of its clean one and is misclassified.
+struct Claim {
+    clean: CleanOutcome,
+    margin: f64,
+    radius: f64,
+}
+
+/// What holds of claims.
+#[derive(Default)]
+struct Held {
+    /// Images of those that do.
+    proven: Vec<u64>,
+    /// Those of them that do as 8-bit pixels as well.
+    survive_rounding: u64,
+}
+
+/// The image that was kept of one.
+type Kept<'a> = dyn Fn(u64) -> Result<Option<Example>, StoreError> + 'a;
 
 struct Check<'a> {
     job: &'a Job<'a>,
@@ -135,6 +162,8 @@ impl Check<'_> {
             refuted: Vec::new(),
             survive_rounding: 0,
             margin_difference: 0.0,
+            nearest: 0,
+            nearest_proven: 0,
             threats: Vec::new(),
             replays: Vec::new(),
         };
@@ -215,7 +244,8 @@ impl Check<'_> {
         Ok(lead.is_some_and(|lead| lead < MARGIN_TOLERANCE))
     }
 
-    /// Holds the stored examples of broken images against data and model; gives those that hold.
+    /// Holds the stored examples of broken images against data and model, then the nearest points that
+    /// were kept; gives the images that the former prove to be broken.
     fn examples(
         &self,
         context: &mut Context,
@@ -224,65 +254,102 @@ impl Check<'_> {
         clean: &[CleanOutcome],
         finding: &mut Finding,
     ) -> Result<Vec<u64>, EngineError> {
-        let outcomes: BTreeMap<u64, AttackOutcome> =
-            self.store.outcomes(attack)?.into_iter().map(|o| (o.index, o)).collect();
         let of = |index: u64| clean.get((index.checked_sub(clean.first()?.index)?) as usize);
-        let mut indices = self.store.example_indices(attack)?;
+        let kept: BTreeSet<u64> = self.store.example_indices(attack)?.into_iter().collect();
         // Examples of images that held are there to be shown, and prove nothing.
-        indices.retain(|index| {
-            let broke = outcomes.get(index).is_some_and(|outcome| outcome.right <= 0.0);
-            broke && of(*index).is_some_and(|clean| clean.right > 0.0)
-        });
+        let broke = |outcome: &AttackOutcome| outcome.right <= 0.0 && kept.contains(&outcome.index);
+        let mut claims: Vec<Claim> = Vec::new();
+        for outcome in self.store.outcomes(attack)?.into_iter().filter(broke) {
+            let right = of(outcome.index).filter(|clean| clean.right > 0.0);
+            claims.extend(right.map(|clean| Claim {
+                clean: *clean,
+                margin: outcome.margin,
+                radius: record.eps,
+            }));
+        }
+        let example = |index| self.store.example(attack, index);
         let task = format!("{}: examples of {}, {}", finding.model, record.id, record.eps_text);
-        let total = Some(indices.len() as u64);
+        let found = self.claims(context, task, record, (&claims, &example), finding)?;
+        finding.examples += claims.len() as u64;
+        finding.proven += found.proven.len() as u64;
+        finding.survive_rounding += found.survive_rounding;
+        if record.goal == Goal::Nearest && self.job.plan.keep != Keep::None {
+            let mut claims: Vec<Claim> = Vec::new();
+            for Nearest { index, distance, margin, .. } in self.store.nearest(attack)? {
+                let Some(clean) = of(index) else { continue };
+                claims.push(Claim { clean: *clean, margin, radius: distance });
+            }
+            let example = |index| self.store.nearest_example(attack, index);
+            let task = format!("{}: nearest points of {}", finding.model, record.id);
+            let nearest = self.claims(context, task, record, (&claims, &example), finding)?;
+            finding.nearest += claims.len() as u64;
+            finding.nearest_proven += nearest.proven.len() as u64;
+        }
+        Ok(found.proven)
+    }
+
+    /// Holds claims against data and model, block by block.
+    fn claims(
+        &self,
+        context: &mut Context,
+        task: String,
+        record: &AttackRecord,
+        (claims, example): (&[Claim], &Kept),
+        finding: &mut Finding,
+    ) -> Result<Held, EngineError> {
+        let total = Some(claims.len() as u64);
         context.tell(Event::Started { task, total, unit: Unit::Images });
         let judge = self.judge(&format!("verify {}", record.stage));
-        let mut proven = Vec::new();
-        for (number, part) in indices.chunks(self.job.plan.block as usize).enumerate() {
+        let mut held = Held::default();
+        let mut done = 0;
+        for part in claims.chunks(self.job.plan.block as usize) {
             check_cancelled(context)?;
-            let part: Vec<(&CleanOutcome, AttackOutcome)> = part
-                .iter()
-                .filter_map(|index| Some((of(*index)?, *outcomes.get(index)?)))
-                .collect();
-            proven.extend(self.part(&judge, attack, record, &part, finding)?);
-            let done = ((number + 1) as u64 * self.job.plan.block).min(indices.len() as u64);
+            self.part(&judge, record, (part, example), (&mut held, finding))?;
+            done += part.len() as u64;
             context.tell(Event::Advanced { done, detail: String::new() });
         }
         context.tell(Event::Finished);
-        finding.examples += indices.len() as u64;
-        finding.proven += proven.len() as u64;
-        Ok(proven)
+        Ok(held)
     }
 
     fn part(
         &self,
         judge: &Judge,
-        attack: AttackId,
         record: &AttackRecord,
-        part: &[(&CleanOutcome, AttackOutcome)],
-        finding: &mut Finding,
-    ) -> Result<Vec<u64>, EngineError> {
-        let clean: Vec<CleanOutcome> = part.iter().map(|(clean, _)| **clean).collect();
+        (part, example): (&[Claim], &Kept),
+        (held, finding): (&mut Held, &mut Finding),
+    ) -> Result<(), EngineError> {
+        let mut pixels = Vec::new();
+        let mut there = Vec::with_capacity(part.len());
+        for claim in part {
+            let index = claim.clean.index;
+            if let Some(kept) = example(index)? {
+                pixels.extend(kept.pixels);
+                there.push(claim);
+            } else {
+                let what = format!("{} ({})", record.id, record.eps_text);
+                finding.refuted.push(format!("{what}, image {index}: was not kept"));
+            }
+        }
+        let part = there;
+        if part.is_empty() {
+            return Ok(());
+        }
+        let clean: Vec<CleanOutcome> = part.iter().map(|claim| claim.clean).collect();
         let places: Vec<usize> = clean.iter().map(|outcome| outcome.index as usize).collect();
         let origins = Batch::from_rows(self.job.images, &places)?.images;
-        let mut pixels = Vec::new();
-        for outcome in &clean {
-            let example = self.store.example(attack, outcome.index)?;
-            pixels.extend(example.map(|example| example.pixels).unwrap_or_default());
-        }
         let size = origins.size();
         let images = channels_last(&Tensor::f_from_slice(&pixels)?.f_view(size.as_slice())?)?;
         let verdicts = self.judged(judge, &clean, Some(&images))?;
         let distances = Vec::<f64>::try_from(geometry::distance(record.norm, &images, &origins)?)?;
         let inside = Vec::<bool>::try_from(geometry::in_box(&images)?)?;
-        let limit = record.eps + geometry::TOLERANCE;
         let rounded = images.f_mul_scalar(255.0)?.f_round()?.f_div_scalar(255.0)?;
         let rounded_verdicts = self.judged(judge, &clean, Some(&rounded))?;
         let rounded_distances = geometry::distance(record.norm, &rounded, &origins)?;
         let rounded_distances = Vec::<f64>::try_from(rounded_distances.f_to_kind(Kind::Double)?)?;
-        let mut proven = Vec::new();
-        for (row, (_, outcome)) in part.iter().enumerate() {
-            let (verdict, index) = (verdicts[row], outcome.index);
+        for (row, claim) in part.iter().enumerate() {
+            let (verdict, index) = (verdicts[row], claim.clean.index);
+            let limit = claim.radius + geometry::TOLERANCE;
             let mut refute = |why: String| {
                 finding
                     .refuted
@@ -291,27 +358,28 @@ impl Check<'_> {
             if !inside[row] {
                 refute("leaves [0, 1]".to_owned());
             } else if distances[row].is_nan() || distances[row] > limit {
-                refute(format!("lies at {}, outside the ball", distances[row]));
+                let (found, radius) = (distances[row], claim.radius);
+                refute(format!("lies at {found}, outside the ball of radius {radius}"));
             } else if verdict.right > 0.5 {
                 // Of a noisy model's passes most have to be wrong, of another's the only one.
                 let image = images.f_narrow(0, row as i64, 1)?;
-                if outcome.margin.abs() < MARGIN_TOLERANCE || self.is_close(&image)? {
+                if claim.margin.abs() < MARGIN_TOLERANCE || self.is_close(&image)? {
                     finding.boundary += 1;
                 } else {
                     refute(format!(
                         "is classified correctly, with a margin of {:.3e}; {:.3e} was recorded",
-                        verdict.margin, outcome.margin
+                        verdict.margin, claim.margin
                     ));
                 }
             } else {
-                let difference = (verdict.margin - outcome.margin).abs();
+                let difference = (verdict.margin - claim.margin).abs();
                 finding.margin_difference = finding.margin_difference.max(difference);
-                proven.push(index);
+                held.proven.push(index);
                 let still = rounded_verdicts[row].right <= 0.5 && rounded_distances[row] <= limit;
-                finding.survive_rounding += u64::from(still);
+                held.survive_rounding += u64::from(still);
             }
         }
-        Ok(proven)
+        Ok(())
     }
 
     /// Counts robust accuracy at each threat again, from the outcomes and from what was proven.

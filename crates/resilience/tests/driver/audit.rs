@@ -19,6 +19,7 @@ use serde_json::json;
 use tch::{Kind, Tensor};
 
 use super::models::{Nearest, convolutional, linear};
+use super::noisy::alone;
 use super::{plan, provenance, record, run, shapes, stage};
 
 /// A radius that breaks most images of the linear model, but not all.
@@ -232,6 +233,7 @@ fn each_doubt_is_founded_where_it_is_planted() {
     expect("transfer-wins", &doubts(&[&masked, &model], &images, gradient_alone, 1));
     let (model, images) = linear(16);
     expect("few-samples", &doubts(&[&model], &images, stages(16, 20), 1));
+    let _alone = alone();
     let (noisy, images) = convolutional(16, 0.05);
     expect("nondeterminism", &doubts(&[&noisy], &images, stages(16, 3), 3));
 

@@ -11,6 +11,7 @@ mod noisy;
 mod outcomes;
 mod resumption;
 mod sameness;
+mod transfer;
 mod voting;
 
 use std::cell::Cell;
@@ -24,8 +25,8 @@ use resilience_core::dataset::{self, Images, Split};
 use resilience_core::event::{Event, Observer, Silent};
 use resilience_core::plan::{Keep, Kind, ModelPlan, Plan, Shard, Stage, ThreatPlan};
 use resilience_core::record::{
-    AttackOutcome, AttackRecord, CleanOutcome, Example, LabelSource, Machine, ModelRecord,
-    Provenance, Scope, Tool,
+    AttackOutcome, AttackRecord, CleanOutcome, Example, Goal, LabelSource, Machine, ModelRecord,
+    Nearest, Provenance, Scope, Tool,
 };
 use resilience_core::store::RunStore;
 use resilience_core::threat::Norm;
@@ -46,6 +47,8 @@ fn stage(
         threat: ThreatPlan { norm, eps: eps.to_owned() },
         labels: LabelSource::True,
         scope,
+        goal: Goal::Break,
+        source: None,
         n,
         curve: false,
         suite: None,
@@ -75,6 +78,16 @@ fn stages(n: u64, eps: f64) -> Vec<Stage> {
         stage("noise-uniform", json!({"restarts": 3}), 4.0, Scope::Survivors, n),
         stage("square", json!({"queries": 10}), 4.0, Scope::Survivors, n),
         stage("apgd-ce", json!({"steps": 6}), 4.5, Scope::Closest, n),
+        Stage {
+            goal: Goal::Nearest,
+            ..stage(
+                "fab-t",
+                json!({"steps": 5, "targets": 2, "restarts": 2}),
+                0.4,
+                Scope::Correct,
+                n,
+            )
+        },
         l2,
     ]
 }
@@ -184,6 +197,7 @@ struct Attacked {
     record: AttackRecord,
     outcomes: Vec<AttackOutcome>,
     examples: Vec<Example>,
+    nearest: Vec<(Nearest, Option<Example>)>,
 }
 
 /// All that a run has in the store, but for the time that it took.
@@ -199,10 +213,14 @@ fn read(dir: &Path) -> Found {
     let models = store.models().unwrap();
     assert_eq!(models.len(), 1);
     let id = models[0].0;
-    let attacked = |(attack, record)| Attacked {
-        record: AttackRecord { seconds: 0.0, ..record },
-        outcomes: store.outcomes(attack).unwrap(),
-        examples: store.examples(attack).unwrap(),
+    let attacked = |(attack, record)| {
+        let example = |near: Nearest| (near, store.nearest_example(attack, near.index).unwrap());
+        Attacked {
+            record: AttackRecord { seconds: 0.0, ..record },
+            outcomes: store.outcomes(attack).unwrap(),
+            examples: store.examples(attack).unwrap(),
+            nearest: store.nearest(attack).unwrap().into_iter().map(example).collect(),
+        }
     };
     Found {
         clean: store.clean(id).unwrap(),

@@ -16,7 +16,7 @@ use super::resumption::assert_resumes;
 use super::{Attacked, plan, run, shapes, stage, stages};
 
 /// libtorch has one generator for all threads: one test at a time draws from it.
-fn alone() -> MutexGuard<'static, ()> {
+pub fn alone() -> MutexGuard<'static, ()> {
     static GENERATOR: Mutex<()> = Mutex::new(());
     GENERATOR.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -11,7 +11,7 @@ use resilience::model::{Classifier, Differentiable, Model, Pass};
 use resilience_core::dataset::{Images, Split, shapes10};
 use resilience_core::event::Event;
 use resilience_core::plan::{Plan, Stage};
-use resilience_core::record::{AttackOutcome, LabelSource, Scope};
+use resilience_core::record::{AttackOutcome, Goal, LabelSource, Scope};
 use resilience_core::threat::Norm;
 use serde_json::json;
 use tch::{Device, Kind, Tensor};
@@ -116,7 +116,8 @@ fn check(
         let most = planned.attack.cost();
         let rounds = u64::from(planned.attack.rounds());
         // The reference is asked about what another view of it takes for broken.
-        let claims = u64::from(model.search.is_some()) * u64::from(planned.attack.steps());
+        let looks = if stage.goal == Goal::Nearest { rounds } else { 1 };
+        let claims = u64::from(model.search.is_some()) * looks * u64::from(planned.attack.steps());
         let forwards = rounds * (most.forwards + 1) + 1 + claims;
         assert!(outcome.forwards <= forwards, "{at}: {outcome:?}");
         assert!(outcome.backwards <= rounds * most.backwards, "{at}: {outcome:?}");
@@ -140,6 +141,36 @@ fn check(
     }
 }
 
+/// Fails unless the nearest points are where and what they are said to be, and those within the radius
+/// are the ones that broke their images.
+fn check_nearest((model, images): (&Model, &Images), stage: &Stage, attacked: &Attacked) {
+    let threat = stage.threat.threat().unwrap();
+    let limit = threat.eps().value() + geometry::TOLERANCE;
+    let nearest = |index: u64| attacked.nearest.iter().find(|(near, _)| near.index == index);
+    for outcome in &attacked.outcomes {
+        let near = nearest(outcome.index).map(|(near, _)| near);
+        let within = near.is_some_and(|near| near.distance <= limit);
+        assert_eq!(within, outcome.right <= 0.0, "{outcome:?} {near:?}");
+        if let Some(near) = near.filter(|_| within) {
+            assert_eq!(near.distance.to_bits(), outcome.distance.to_bits());
+        }
+    }
+    for (near, example) in &attacked.nearest {
+        let batch = Batch::from_rows(images, &[near.index as usize]).unwrap();
+        let pixels = &example.as_ref().unwrap().pixels;
+        let pixels = Tensor::from_slice(pixels).view([1, 3, 32, 32]);
+        assert_eq!(geometry::in_box(&pixels).unwrap().int64_value(&[0]), 1, "{near:?}");
+        let distance = geometry::distance(threat.norm(), &pixels, &batch.images).unwrap();
+        assert!((distance.double_value(&[0]) - near.distance).abs() < 1e-9, "{near:?}");
+        let logits = model.reference.logits(&pixels).unwrap();
+        let predicted = logits.argmax(1, false).int64_value(&[0]);
+        assert_eq!(predicted, i64::from(near.predicted), "{near:?}");
+        assert_ne!(predicted, batch.labels.int64_value(&[0]), "{near:?}");
+        let margin = loss::margins(&logits, &batch.labels).unwrap().to_kind(Kind::Double);
+        assert!((margin.double_value(&[0]) - near.margin).abs() < 1e-4, "{near:?}");
+    }
+}
+
 /// Would catch an image that is attacked though it is lost, or left out though it is not; an
 /// outcome that contradicts itself or the reference; a broken image without its example.
 #[test]
@@ -157,6 +188,10 @@ fn what_is_recorded_is_so() {
             let least = same.map(|stage| stage.n).min().unwrap();
             let kept = if stage.curve { 0 } else { least };
             check((&model, &images), (stage, kept), &found, attacked);
+            assert_eq!(attacked.nearest.is_empty(), stage.goal == Goal::Break);
+            if stage.goal == Goal::Nearest {
+                check_nearest((&model, &images), stage, attacked);
+            }
             broke
                 .push((indices.len(), attacked.outcomes.iter().filter(|o| o.right <= 0.0).count()));
         }

@@ -63,6 +63,7 @@ fn shards_are_parts_of_the_whole() {
             for (all, more) in together.attacks.iter_mut().zip(part.attacks) {
                 all.outcomes.extend(more.outcomes);
                 all.examples.extend(more.examples);
+                all.nearest.extend(more.nearest);
                 all.record = AttackRecord {
                     attacked: all.record.attacked + more.record.attacked,
                     forwards: all.record.forwards + more.record.forwards,

@@ -11,7 +11,7 @@ use resilience_core::dataset::{Images, Split};
 use resilience_core::event::Silent;
 use resilience_core::manifest::Manifest;
 use resilience_core::plan::{Keep, Kind, ModelPlan, Plan, Shard, Stage, ThreatPlan};
-use resilience_core::record::{LabelSource, Machine, ModelRecord, Provenance, Scope, Tool};
+use resilience_core::record::{Goal, LabelSource, Machine, ModelRecord, Provenance, Scope, Tool};
 use resilience_core::store::RunStore;
 use resilience_core::threat::Norm;
 use resilience_core::view::View;
@@ -62,6 +62,8 @@ fn plan(
             threat: threat.clone(),
             labels: LabelSource::True,
             scope: Scope::Survivors,
+            goal: Goal::Break,
+            source: None,
             n: images.len() as u64,
             curve: false,
             suite: Some(suite.name.clone()),

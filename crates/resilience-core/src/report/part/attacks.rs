@@ -89,6 +89,9 @@ fn row(stage: &StageSummary) -> Row {
     if stage.scope == Scope::Closest {
         about.push("those that came closest, at the model itself".to_owned());
     }
+    if let Some(source) = &stage.source {
+        about.push(format!("made on {source}"));
+    }
     if stage.labels == LabelSource::Predicted {
         about.push(words::labels(stage.labels).to_owned());
     }

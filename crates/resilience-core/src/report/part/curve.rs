@@ -2,10 +2,9 @@
 
 use askama::Template;
 use plotters::prelude::*;
-use plotters::style::text_anchor::{HPos, VPos};
 
 use crate::record::LabelSource;
-use crate::report::plot::{self, Canvas, Caption, colour, font, px, series};
+use crate::report::plot::{self, Canvas, Caption, colour, px, series};
 use crate::report::view::{Subject, View, judged, leaks};
 use crate::report::{ReportError, words};
 use crate::summary::{Correct, CurveSummary, EvaluationSummary};
@@ -171,7 +170,6 @@ fn draw_both(place: usize, plot: &Plot) -> Result<String, ReportError> {
 fn draw(canvas: &Canvas<'_>, width: f64, plot: &Plot) -> Result<(), ReportError> {
     let all = || plot.curves.iter().flat_map(|curve| &curve.points);
     let most = all().map(|point| point.0).fold(f64::MIN_POSITIVE, f64::max);
-    let height = f64::from(canvas.dim_in_pixel().1) / plot::SCALE;
     let mut chart = ChartBuilder::on(canvas)
         .margin_top(px(8.0))
         .margin_right(px(18.0))
@@ -179,27 +177,8 @@ fn draw(canvas: &Canvas<'_>, width: f64, plot: &Plot) -> Result<(), ReportError>
         .y_label_area_size(px(44.0))
         .build_cartesian_2d(0.0..most * 1.02, 0.0..100.0)
         .map_err(plot::failed)?;
-    chart
-        .configure_mesh()
-        .disable_x_mesh()
-        .light_line_style(TRANSPARENT)
-        .bold_line_style(colour("line").stroke_width(4))
-        .axis_style(colour("muted").stroke_width(4))
-        .x_label_style(font(11.5, colour("muted"), HPos::Center, VPos::Top))
-        .y_label_style(font(11.5, colour("muted"), HPos::Right, VPos::Center))
-        .x_labels(6)
-        .y_labels(6)
-        .set_all_tick_mark_size(px(3.0))
-        .x_label_formatter(&|eps| {
-            let text = format!("{eps:.4}");
-            text.trim_end_matches('0').trim_end_matches('.').to_owned()
-        })
-        .y_label_formatter(&|percent| format!("{percent:.0} %"))
-        .draw()
-        .map_err(plot::failed)?;
-    let style = font(11.5, colour("muted"), HPos::Center, VPos::Bottom);
-    let place = (px(width.midpoint(30.0)), px(height - 2.0));
-    canvas.draw(&Text::new(format!("eps in {}", plot.norm), place, style)).map_err(plot::failed)?;
+    let percent = |percent: &f64| format!("{percent:.0} %");
+    plot::axes(&mut chart, (canvas, width), &format!("eps in {}", plot.norm), &percent)?;
     for (at, curve) in plot.curves.iter().enumerate() {
         // Whiskers of different curves at the same eps stand beside each other.
         let shift = most * 0.004 * (at as f64 - (plot.curves.len() - 1) as f64 / 2.0);

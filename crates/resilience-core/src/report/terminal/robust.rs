@@ -74,6 +74,36 @@ pub fn steps(view: &View<'_>) -> Vec<String> {
     lines
 }
 
+/// How far the nearest adversarial examples lie, one line a model and norm; none where nobody looked.
+pub fn distances(view: &View<'_>) -> Vec<String> {
+    let mut lines = Vec::new();
+    for subject in &view.subjects {
+        for found in &subject.model.distances {
+            let words = |place: usize| {
+                let distance = found.quartiles[place];
+                distance.map_or_else(|| "none".to_owned(), |far| words::distance(found.norm, far))
+            };
+            let attacks = found.attacks.iter().map(|attack| words::attack(&attack.id));
+            let attacks = words::listed(&attacks.collect::<Vec<_>>());
+            let missing = match found.right - found.found {
+                0 => String::new(),
+                missing => format!("; of {} none was found", words::count(missing)),
+            };
+            lines.push(format!(
+                "- {}, {} by {attacks}, of {} images that are right: a quarter within {}, half within \
+                 {}, three quarters within {}{missing}",
+                printable(&subject.name),
+                found.norm,
+                words::count(found.right),
+                words(0),
+                words(1),
+                words(2)
+            ));
+        }
+    }
+    lines
+}
+
 /// `clean 85.60, APGD-CE 48.10, APGD-T 46.90`.
 fn after(at: &EvaluationSummary) -> String {
     let mut points = vec![format!("clean {}", words::percent(at.clean.rate))];
@@ -95,6 +125,9 @@ fn after(at: &EvaluationSummary) -> String {
 fn told_apart(at: &EvaluationSummary, stage: &StageSummary) -> String {
     if stage.scope == Scope::Closest {
         return format!("{} on the closest", words::attack(&stage.id));
+    }
+    if let Some(source) = &stage.source {
+        return format!("{} made on {}", words::attack(&stage.id), printable(source));
     }
     let alike = |twin: &&StageSummary| twin.id == stage.id && twin.scope != Scope::Closest;
     let mut twins = at.attacks.iter().filter(alike).filter(|twin| *twin != stage);

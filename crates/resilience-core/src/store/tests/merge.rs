@@ -4,7 +4,7 @@ use rusqlite::types::Value;
 
 use super::*;
 use crate::plan::Shard;
-use crate::record::LabelSource;
+use crate::record::{Goal, LabelSource};
 use crate::store::MergeError;
 
 const N: usize = 300;
@@ -25,6 +25,7 @@ fn attacks(clean: &[CleanOutcome]) -> Vec<(AttackRecord, Vec<AttackOutcome>)> {
     for (stage, (record, _)) in (0..).zip(&mut attacks) {
         record.stage = stage;
     }
+    attacks[1].0.goal = Goal::Nearest;
     attacks
 }
 
@@ -49,6 +50,10 @@ fn run(dir: &Path, plan: &Plan) -> RunStore {
                     group.iter().filter(|o| o.right < 0.5).map(|o| testdata::example(o.index));
                 let kept: Vec<_> = kept.collect();
                 store.finish_unit(attack, unit, group, &kept).unwrap();
+                if record.goal == Goal::Nearest {
+                    let points = kept.iter().map(|example| testdata::nearest(example.index));
+                    store.record_nearest(attack, &points.collect::<Vec<_>>(), &kept).unwrap();
+                }
             }
             let end = AttackRecord {
                 attacked,
@@ -66,10 +71,23 @@ fn run(dir: &Path, plan: &Plan) -> RunStore {
     store
 }
 
+const TABLES: [&str; 10] = [
+    "run",
+    "picture",
+    "model",
+    "clean",
+    "attack",
+    "outcome",
+    "unit",
+    "example",
+    "nearest",
+    "nearest_example",
+];
+
 /// Every row of every table, seconds apart.
 fn rows(store: &RunStore) -> Vec<(&'static str, Vec<Value>)> {
     let mut all = Vec::new();
-    for table in ["run", "picture", "model", "clean", "attack", "outcome", "unit", "example"] {
+    for table in TABLES {
         let mut statement = store.connection.prepare(&format!("SELECT * FROM {table}")).unwrap();
         let columns = statement.column_count();
         let mut rows = statement.query([]).unwrap();

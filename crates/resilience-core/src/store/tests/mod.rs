@@ -6,7 +6,9 @@ mod merge;
 
 use super::*;
 use crate::audit::AuditRecord;
-use crate::record::{AttackOutcome, AttackRecord, CleanOutcome, Example, ModelRecord, Unit};
+use crate::record::{
+    AttackOutcome, AttackRecord, CleanOutcome, Example, Goal, ModelRecord, Nearest, Unit,
+};
 use crate::testdata;
 
 /// A model, its clean outcomes, an attack that is to come, and what it will have found.
@@ -108,6 +110,36 @@ fn everything_reads_back_as_written() {
     assert_eq!(store.example(attack, 4).unwrap(), None);
     let left: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
     assert_eq!(left, [FILE], "nothing else stays in the folder");
+}
+
+/// Would catch a nearest point that is lost, mixed up with what broke an image, taken at no distance, or taken
+/// from an attack that does not look for any.
+#[test]
+fn nearest_points_are_kept_beside_what_broke_images() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut sample = sample(20);
+    {
+        let (mut store, _, attack) = sample.under_way(dir.path());
+        let error = store.record_nearest(attack, &[testdata::nearest(1)], &[]).unwrap_err();
+        assert!(error.to_string().contains("an attack that is run for them"), "{error}");
+    }
+    sample.attack.goal = Goal::Nearest;
+    let mut store = RunStore::replace(dir.path(), &testdata::provenance(), &sample.plan()).unwrap();
+    let model = store.add_model(&sample.model, &sample.clean).unwrap();
+    let attack = store.begin_attack(model, &sample.begun()).unwrap();
+    let points = [testdata::nearest(3), testdata::nearest(7)];
+    store.record_nearest(attack, &points, &[testdata::example(7)]).unwrap();
+    let nearer = Nearest { distance: 1e-4, ..points[0] };
+    store.record_nearest(attack, &[nearer], &[]).unwrap();
+    let at_none = Nearest { distance: 0.0, ..points[0] };
+    let error = store.record_nearest(attack, &[at_none], &[]).unwrap_err().to_string();
+    assert!(error.contains("image 3: distance: expected a finite number above 0"), "{error}");
+    let store = RunStore::open(dir.path()).unwrap();
+    assert_eq!(store.nearest(attack).unwrap(), [nearer, points[1]]);
+    assert_eq!(store.nearest_example(attack, 7).unwrap(), Some(testdata::example(7)));
+    assert_eq!(store.nearest_example(attack, 3).unwrap(), None);
+    assert_eq!(store.examples(attack).unwrap(), []);
+    assert_eq!(store.outcomes(attack).unwrap(), []);
 }
 
 /// Would catch an audit that is lost, kept beside an older one or recorded of a run that is under way, and

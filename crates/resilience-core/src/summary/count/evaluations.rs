@@ -39,7 +39,7 @@ pub fn count(store: &RunStore, plan: &Plan, found: &Found) -> Result<Vec<Evaluat
         }
         let begun = |stage: &Planned| stages.iter().any(|done| done.record.stage == stage.stage);
         let all_begun = planned.iter().all(|stage| begun(stage));
-        let evaluated = evaluate(found, &stages, clean, all_begun);
+        let evaluated = evaluate(found, plan, &stages, (clean, all_begun));
         check_tried(store, found, &stages, clean, &evaluated)?;
         evaluations.push(evaluated);
     }
@@ -68,9 +68,9 @@ fn planned(store: &RunStore, plan: &Plan) -> Result<Vec<Planned>, SummaryError> 
 
 fn evaluate(
     found: &Found,
+    plan: &Plan,
     stages: &[&Attacked],
-    clean: &[CleanOutcome],
-    all_begun: bool,
+    (clean, all_begun): (&[CleanOutcome], bool),
 ) -> Evaluated {
     let first = &stages[0].record;
     let n = clean.len() as u64;
@@ -86,7 +86,7 @@ fn evaluate(
     let carried = elsewhere.map(|attacked| standing.carry(&attacked.outcomes)).sum();
     let start = standing.left();
     let attacks: Vec<StageSummary> =
-        stages.iter().map(|attacked| stage(attacked, clean, &mut standing)).collect();
+        stages.iter().map(|attacked| stage(attacked, plan, clean, &mut standing)).collect();
     let mut others =
         stages.iter().filter(|attacked| attacked.record.scope != Scope::All).peekable();
     let summary = EvaluationSummary {
@@ -109,7 +109,12 @@ fn evaluate(
     Evaluated { summary, standing: standing.standing() }
 }
 
-fn stage(attacked: &Attacked, clean: &[CleanOutcome], standing: &mut Standing<'_>) -> StageSummary {
+fn stage(
+    attacked: &Attacked,
+    plan: &Plan,
+    clean: &[CleanOutcome],
+    standing: &mut Standing<'_>,
+) -> StageSummary {
     let (record, n) = (&attacked.record, clean.len() as u64);
     let faced = standing.face(&attacked.outcomes);
     let by_itself = record.finished && matches!(record.scope, Scope::All | Scope::Correct);
@@ -119,6 +124,7 @@ fn stage(attacked: &Attacked, clean: &[CleanOutcome], standing: &mut Standing<'_
         settings: record.settings.clone(),
         labels: record.labels,
         scope: record.scope,
+        source: record.source.map(|place| plan.models[place as usize].name.clone()),
         attacked: faced.attacked,
         broke: faced.broke,
         adds: faced.adds,

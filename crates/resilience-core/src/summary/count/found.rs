@@ -2,7 +2,7 @@
 
 use super::super::SummaryError;
 use crate::plan::Plan;
-use crate::record::{AttackOutcome, AttackRecord, CleanOutcome, ModelRecord, Scope};
+use crate::record::{AttackOutcome, AttackRecord, CleanOutcome, ModelRecord, Nearest, Scope};
 use crate::store::{ModelId, RunStore};
 
 /// A model with everything that was found out about it.
@@ -18,6 +18,8 @@ pub struct Found {
 pub struct Attacked {
     pub record: AttackRecord,
     pub outcomes: Vec<AttackOutcome>,
+    /// The nearest points, likewise, where it was run for them.
+    pub nearest: Vec<Nearest>,
 }
 
 impl Found {
@@ -34,7 +36,8 @@ impl Found {
         check_classes(store, &record.name, classes)?;
         let mut found = Self { record, clean, attacks: Vec::new() };
         for (id, record) in store.attacks(id)? {
-            let attacked = Attacked { record, outcomes: store.outcomes(id)? };
+            let (outcomes, nearest) = (store.outcomes(id)?, store.nearest(id)?);
+            let attacked = Attacked { record, outcomes, nearest };
             found.check(store, &attacked)?;
             found.attacks.push(attacked);
         }
@@ -52,6 +55,7 @@ impl Found {
         let (record, outcomes) = (&attacked.record, &attacked.outcomes);
         let what = format!("{}, {}", self.record.name, record.id);
         check_classes(store, &what, outcomes.iter().map(|o| o.predicted))?;
+        check_classes(store, &what, attacked.nearest.iter().map(|near| near.predicted))?;
         if !record.finished {
             return Ok(());
         }

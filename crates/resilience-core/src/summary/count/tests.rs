@@ -1,7 +1,7 @@
 //! Counting made-up runs.
 
 use super::*;
-use crate::record::{AttackOutcome, AttackRecord, CleanOutcome, LabelSource, Scope};
+use crate::record::{AttackOutcome, AttackRecord, CleanOutcome, Goal, LabelSource, Nearest, Scope};
 use crate::testdata::{self, add_attack, claim, clean_outcome, outcome};
 
 /// A run of one attack after the other on each of those models.
@@ -285,4 +285,66 @@ fn impossible_classes_are_refused() {
     let made = make(&[(record, clean)], &[vec![]], &plan);
     let error = from_store(&made.store).unwrap_err();
     assert!(matches!(error, SummaryError::Class { class: u32::MAX, .. }), "{error}");
+}
+
+/// Would catch a point that is not the nearest of all attacks, an image that counts though it is wrong when
+/// clean, what another attack broke being left out or counted at its radius, and a curve or ranges that do
+/// not add up.
+#[test]
+fn distances_are_those_of_the_nearest_points() {
+    let on: Vec<u64> = (0..8).collect();
+    let mut attacks = vec![
+        attack(0, "fmn", "4/255", &on, &[0, 1, 2]),
+        attack(1, "fab-t", "4/255", &on, &[]),
+        attack(2, "pgd", "0.2", &on[3..], &[6]),
+    ];
+    for (record, _) in &mut attacks[..2] {
+        (record.goal, record.scope) = (Goal::Nearest, Scope::Correct);
+    }
+    // Those of the first two attacks, by image; what the first broke lies at its outcomes' distance.
+    for (_, outcomes) in &mut attacks {
+        outcomes.iter_mut().for_each(|outcome| outcome.distance = 0.15);
+    }
+    let found: [&[(u64, f64)]; 2] = [
+        &[(0, 0.01), (1, 0.02), (2, 0.03), (3, 0.08)],
+        &[(0, 0.02), (3, 0.04), (4, 0.1), (6, 0.3)],
+    ];
+    let model = ten();
+    let records: Vec<AttackRecord> = attacks.iter().map(|(record, _)| record.clone()).collect();
+    let plan = testdata::plan(10, &[&model.0.name], &records);
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = RunStore::create(dir.path(), &testdata::provenance(), &plan).unwrap();
+    let id = store.add_model(&model.0, &model.1).unwrap();
+    for (place, (record, outcomes)) in attacks.iter().enumerate() {
+        let begun = AttackRecord { finished: false, ..record.clone() };
+        let attack = store.begin_attack(id, &begun).unwrap();
+        store.record(attack, outcomes, &[]).unwrap();
+        let points: Vec<Nearest> = found
+            .get(place)
+            .into_iter()
+            .flat_map(|points| points.iter())
+            .map(|&(index, distance)| Nearest { distance, ..testdata::nearest(index) })
+            .collect();
+        if !points.is_empty() {
+            store.record_nearest(attack, &points, &[]).unwrap();
+        }
+        store.finish_attack(attack, record).unwrap();
+    }
+    let summary = from_store(&store).unwrap().models.remove(0);
+    let [distances] = &summary.distances[..] else { panic!("one norm") };
+    assert_eq!((distances.clean.correct, distances.right, distances.found), (8, 8, 6));
+    // 0.01, 0.02, 0.03, 0.04, 0.1, 0.15 and two of which nothing is known.
+    assert_eq!(distances.quartiles, [Some(0.02), Some(0.04), Some(0.15)]);
+    let own: Vec<_> = distances.attacks.iter().map(|a| (a.found, a.median, a.nearest)).collect();
+    assert_eq!(own, [(4, Some(0.08), 3), (4, Some(0.3), 2)]);
+    assert!(
+        distances.points.is_sorted_by(|a, b| {
+            a.eps < b.eps && a.adversarial.correct >= b.adversarial.correct
+        })
+    );
+    assert_eq!(distances.points.last().unwrap().adversarial.correct, 2);
+    let counted: u64 = distances.bins.iter().map(|bin| bin.images).sum();
+    assert_eq!((counted + distances.beyond, distances.bins[0].low), (6, 0.0));
+    let evaluation = summary.evaluations.iter().find(|at| at.eps_text == "4/255").unwrap();
+    assert_eq!(evaluation.robust.correct, 5, "within the radius it counts as any attack");
 }

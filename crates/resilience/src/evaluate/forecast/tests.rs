@@ -5,7 +5,7 @@ use std::cell::Cell;
 use resilience_core::context::{Clock, Stopped};
 use resilience_core::event::Observer;
 use resilience_core::plan::ThreatPlan;
-use resilience_core::record::LabelSource;
+use resilience_core::record::{Goal, LabelSource};
 use resilience_core::threat::Norm;
 use resilience_core::view::View;
 use serde_json::json;
@@ -39,6 +39,8 @@ fn stage(attack: &str, settings: serde_json::Value, eps: &str, scope: Scope) -> 
         threat: ThreatPlan { norm: Norm::Linf, eps: eps.to_owned() },
         labels: LabelSource::True,
         scope,
+        goal: Goal::Break,
+        source: None,
         n: 1000,
         curve: false,
         suite: None,

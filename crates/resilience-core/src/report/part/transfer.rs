@@ -1,0 +1,107 @@
+//! Examples made on one model and shown to another, as a matrix.
+
+use askama::Template;
+
+use crate::report::view::View;
+use crate::report::{ReportError, words};
+use crate::summary::{Correct, EvaluationSummary, StageSummary};
+
+#[derive(Template)]
+#[template(path = "report/transfer.html")]
+struct TransferTemplate {
+    matrices: Vec<Matrix>,
+}
+
+/// One attack at one radius: what each model leaves of the examples made on each.
+pub struct Matrix {
+    run: usize,
+    attack: String,
+    /// `PGD, 40 steps, linf 8/255, CIFAR-10 test, the first 1,000 images`.
+    pub title: String,
+    /// The models that examples were shown to, and their clean accuracy on the same images.
+    pub shown_to: Vec<(String, Correct)>,
+    /// The models that examples were made on, each with the accuracy of those they were shown to, in
+    /// order; none where that was not carried through.
+    pub made_on: Vec<(String, Vec<Option<Correct>>)>,
+}
+
+impl Matrix {
+    /// Whether row and column are of the same model.
+    fn is_itself(&self, source: &str, column: &usize) -> bool {
+        self.shown_to[*column].0 == source
+    }
+}
+
+/// The matrices of all runs, in the order of their attacks.
+pub fn matrices(view: &View<'_>) -> Vec<Matrix> {
+    let mut matrices: Vec<Matrix> = Vec::new();
+    for subject in &view.subjects {
+        for at in &subject.model.evaluations {
+            for stage in &at.attacks {
+                let Some(source) = &stage.source else { continue };
+                let attack = attack(at, stage);
+                let key =
+                    |matrix: &&mut Matrix| matrix.run == subject.run && matrix.attack == attack;
+                let place = match matrices.iter_mut().find(key) {
+                    Some(matrix) => matrix,
+                    None => {
+                        let set = &subject.model.dataset;
+                        let (data, n) = (words::dataset(&set.name), words::count(at.n));
+                        let title = format!("{attack}, {data} {}, n = {n}", set.split);
+                        let (shown_to, made_on) = (Vec::new(), Vec::new());
+                        matrices.push(Matrix {
+                            run: subject.run,
+                            attack,
+                            title,
+                            shown_to,
+                            made_on,
+                        });
+                        let last = matrices.len() - 1;
+                        &mut matrices[last]
+                    }
+                };
+                place.take(source, (&subject.name, at.clean), stage.alone);
+            }
+        }
+    }
+    matrices
+}
+
+/// The attack with its radius: `PGD, 40 steps, linf 8/255`.
+fn attack(at: &EvaluationSummary, stage: &StageSummary) -> String {
+    let budget = words::budget(&stage.settings);
+    let parts = [words::attack(&stage.id), budget, words::radius(at.norm, &at.eps_text)];
+    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ")
+}
+
+impl Matrix {
+    fn take(&mut self, source: &str, (target, clean): (&str, Correct), left: Option<Correct>) {
+        let column = match self.shown_to.iter().position(|(name, _)| name == target) {
+            Some(column) => column,
+            None => {
+                self.shown_to.push((target.to_owned(), clean));
+                self.shown_to.len() - 1
+            }
+        };
+        let row = match self.made_on.iter().position(|(name, _)| name == source) {
+            Some(row) => row,
+            None => {
+                self.made_on.push((source.to_owned(), Vec::new()));
+                self.made_on.len() - 1
+            }
+        };
+        for (_, cells) in &mut self.made_on {
+            cells.resize(self.shown_to.len(), None);
+        }
+        self.made_on[row].1[column] = left;
+    }
+}
+
+/// A table for each attack and radius.
+pub fn part(view: &View<'_>) -> Result<String, ReportError> {
+    let matrices = matrices(view);
+    if matrices.is_empty() {
+        return Ok(String::new());
+    }
+    Ok(TransferTemplate { matrices }.render()?)
+}
