@@ -97,6 +97,7 @@ pub fn resolve(
         license: None,
         dataset: None,
         input_noise: 0.0,
+        input_levels: None,
         notes: None,
     }))
 }

@@ -58,15 +58,16 @@ fn first_form(loaded: &mut Loaded, precision: Precision) -> Result<View, CliErro
 
 /// What a plan says of one model; `passes` are those that a noisy one's verdicts are the mean of.
 pub fn model_plan(loaded: &Loaded, found: &Probe, passes: u32) -> ModelPlan {
-    let (mean, std, input_noise) = loaded.describe.input();
+    let input = loaded.describe.input();
     ModelPlan {
         name: loaded.describe.name().to_owned(),
         request: loaded.request.clone(),
         architecture: loaded.describe.architecture(),
         weights_sha256: loaded.describe.weights_sha256(),
-        mean,
-        std,
-        input_noise,
+        mean: input.mean,
+        std: input.std,
+        input_noise: input.noise,
+        input_levels: input.levels,
         passes: if found.noisy { passes } else { 1 },
         view: found.choice.view,
         chunk: found.choice.chunk,

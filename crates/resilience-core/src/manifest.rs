@@ -11,6 +11,7 @@
 //! license = "MIT"                   # optional
 //! dataset = "cifar10"               # optional; the data whose classes it knows
 //! input_noise = 0.1                 # optional; Gaussian noise that the model adds to its pixels
+//! input_levels = 8                  # optional; values that the model rounds its pixels to
 //! notes = "what else to know"       # optional
 //! ```
 //!
@@ -56,6 +57,9 @@ pub struct Manifest {
     /// Standard deviation of the Gaussian noise that the model adds to its pixels, anew in each
     /// pass; 0 for none. Such a model answers differently each time.
     pub input_noise: f64,
+    /// Values, evenly from 0 to 1, that the model rounds its pixels to, 2 to 256; none where it does not.
+    /// Rounding has no gradient: attacks see it as if pixels stayed as they are.
+    pub input_levels: Option<u32>,
     /// What else to know.
     pub notes: Option<String>,
 }
@@ -78,6 +82,8 @@ struct Raw {
     dataset: Option<String>,
     #[serde(default, skip_serializing_if = "is_zero")]
     input_noise: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    input_levels: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     notes: Option<String>,
 }
@@ -115,6 +121,7 @@ impl Manifest {
             license: self.license.clone(),
             dataset: self.dataset.clone(),
             input_noise: self.input_noise,
+            input_levels: self.input_levels,
             notes: self.notes.clone(),
         };
         toml::to_string(&raw).expect("texts and numbers can be written as TOML")
@@ -212,6 +219,10 @@ fn check(path: &Path, raw: Raw) -> Result<Manifest, ManifestError> {
         let expected = "a standard deviation from 0 to 1 (pixels lie in [0, 1])";
         return Err(wrong("input_noise", expected, raw.input_noise.to_string()));
     }
+    if let Some(levels) = raw.input_levels.filter(|levels| !(2..=256).contains(levels)) {
+        let expected = "a whole number from 2 to 256: values that each pixel is rounded to";
+        return Err(wrong("input_levels", expected, levels.to_string()));
+    }
     let folder = path.parent().unwrap_or_else(|| Path::new(""));
     Ok(Manifest {
         name: raw.name,
@@ -224,6 +235,7 @@ fn check(path: &Path, raw: Raw) -> Result<Manifest, ManifestError> {
         license: raw.license,
         dataset: raw.dataset,
         input_noise: raw.input_noise,
+        input_levels: raw.input_levels,
         notes: raw.notes,
     })
 }
@@ -276,6 +288,7 @@ source = "a paper"
             ("\"ResNet-32\"", "32", "string"),
             ("source = \"a paper\"", "source = \"a paper\"\nsha256 = \"abc\"", "64 hex"),
             ("source = \"a paper\"", "", "missing field"),
+            ("mean", "input_levels = 1\nmean", "2 to 256"),
             ("name =", "name", "expected"),
         ] {
             let error = parse(&GOOD.replace(from, to)).unwrap_err().to_string();

@@ -92,6 +92,9 @@ pub struct ModelPlan {
     /// Standard deviation of the Gaussian noise that the model adds to its input; 0 for none, and of
     /// an ensemble, whose members add their own.
     pub input_noise: f64,
+    /// Values that the model rounds each pixel to; none where it does not, and of an ensemble.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input_levels: Option<u32>,
     /// Passes that a verdict is the mean of: 1 where the model is deterministic.
     pub passes: u32,
     /// The form of it that attacks look at, the fastest of those measured at the start.

@@ -84,6 +84,10 @@ pub struct ModelRecord {
     pub mean: Vec<f64>,
     /// Divides each channel inside the model; likewise.
     pub std: Vec<f64>,
+    /// Values that the model rounds each pixel to, which has no gradient: attacks see it as if pixels
+    /// stayed as they are. None where it does not, and of an ensemble.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input_levels: Option<u32>,
     /// Number of trainable parameters.
     pub parameters: u64,
     /// Its layers in the order of the forward pass, from the model itself; none of an ensemble.
@@ -130,6 +134,9 @@ pub struct MemberRecord {
     pub std: Vec<f64>,
     /// Standard deviation of the Gaussian noise that it adds to its input; 0 for none.
     pub input_noise: f64,
+    /// Values that it rounds each pixel to; none where it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input_levels: Option<u32>,
     /// Number of trainable parameters.
     pub parameters: u64,
     /// Its layers in the order of the forward pass.

@@ -82,6 +82,10 @@ pub struct ModelSummary {
     pub weights_sha256: String,
     /// Where the weights come from.
     pub source: String,
+    /// Values that the model rounds each pixel to, which attacks see as if pixels stayed as they are; none
+    /// where it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input_levels: Option<u32>,
     /// Number of trainable parameters.
     pub parameters: u64,
     /// Per-channel mean subtracted inside the model.

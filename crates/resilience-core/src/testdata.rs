@@ -72,6 +72,7 @@ pub fn model_with(name: &str, n: usize, accuracy: f64) -> (ModelRecord, Vec<Clea
         source: "a publication".to_owned(),
         mean: vec![0.4914, 0.4822, 0.4465],
         std: vec![0.2023, 0.1994, 0.2010],
+        input_levels: None,
         parameters: 464_154,
         layers: resnet_layers(5),
         training: None,

@@ -105,7 +105,8 @@ fn load(model: &ModelPlan, now: Option<&String>, data: Option<&str>) -> Result<L
     }
     let loaded = models::load(request, described, data)?;
     let found = &loaded.describe;
-    let (mean, std, input_noise) = found.input();
+    let input = found.input();
+    let levels = |levels: Option<u32>| levels.map_or_else(|| "none".to_owned(), |n| n.to_string());
     let weights = match found.described {
         Described::Model(_) => "weights",
         Described::Ensemble(_) => "checksum of vote and members",
@@ -113,9 +114,10 @@ fn load(model: &ModelPlan, now: Option<&String>, data: Option<&str>) -> Result<L
     for (what, expected, found) in [
         ("architecture", &model.architecture, found.architecture()),
         (weights, &model.weights_sha256, found.weights_sha256()),
-        ("mean", &format!("{:?}", model.mean), format!("{mean:?}")),
-        ("std", &format!("{:?}", model.std), format!("{std:?}")),
-        ("input noise", &model.input_noise.to_string(), input_noise.to_string()),
+        ("mean", &format!("{:?}", model.mean), format!("{:?}", input.mean)),
+        ("std", &format!("{:?}", model.std), format!("{:?}", input.std)),
+        ("input noise", &model.input_noise.to_string(), input.noise.to_string()),
+        ("input levels", &levels(model.input_levels), levels(input.levels)),
     ] {
         if *expected != found {
             return Err(CliError::OtherModel {

@@ -166,6 +166,7 @@ pub fn train(job: Job, environment: &Environment, screen: &mut Screen) -> Result
         license: None,
         dataset: Some(job.images.name().to_owned()),
         input_noise: 0.0,
+        input_levels: None,
         notes: None,
     };
     let path = job.out.with_extension("toml");

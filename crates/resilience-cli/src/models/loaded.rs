@@ -43,6 +43,18 @@ struct Part {
     layers: Vec<LayerRecord>,
 }
 
+/// What a model does to pixels in [0, 1] first.
+pub struct Input {
+    /// Subtracted from each channel.
+    pub mean: [f64; 3],
+    /// Divides each channel after that.
+    pub std: [f64; 3],
+    /// Standard deviation of its noise; 0 for none.
+    pub noise: f64,
+    /// Values that it rounds them to; none where it does not.
+    pub levels: Option<u32>,
+}
+
 impl Description {
     /// What it is called in tables.
     pub fn name(&self) -> &str {
@@ -92,9 +104,13 @@ impl Description {
     fn identity(&self, ensemble: &Ensemble) -> String {
         let mut text = format!("{}\n", ensemble.vote.name());
         for (member, part) in ensemble.members.iter().zip(&self.parts) {
-            let Manifest { architecture, mean, std, input_noise, .. } = member;
+            let Manifest { architecture, mean, std, input_noise, input_levels, .. } = member;
             let sha256 = &part.weights_sha256;
-            let _ = writeln!(text, "{sha256} {architecture} {mean:?} {std:?} {input_noise:?}");
+            let _ = write!(text, "{sha256} {architecture} {mean:?} {std:?} {input_noise:?}");
+            if let Some(levels) = input_levels {
+                let _ = write!(text, " {levels} levels");
+            }
+            text.push('\n');
         }
         text
     }
@@ -107,18 +123,24 @@ impl Description {
         }
     }
 
-    /// Mean, standard deviation and noise of the model's own input; an ensemble leaves pixels as they
-    /// are.
-    pub fn input(&self) -> ([f64; 3], [f64; 3], f64) {
+    /// What happens to the pixels inside the model; an ensemble leaves them as they are.
+    pub fn input(&self) -> Input {
         match &self.described {
-            Described::Model(model) => (model.mean, model.std, model.input_noise),
-            Described::Ensemble(_) => ([0.0; 3], [1.0; 3], 0.0),
+            Described::Model(model) => Input {
+                mean: model.mean,
+                std: model.std,
+                noise: model.input_noise,
+                levels: model.input_levels,
+            },
+            Described::Ensemble(_) => {
+                Input { mean: [0.0; 3], std: [1.0; 3], noise: 0.0, levels: None }
+            }
         }
     }
 
     /// The record of this model on these images, with verdicts of so many passes.
     pub fn on(&self, images: &Images, passes: u32) -> ModelRecord {
-        let (mean, std, _) = self.input();
+        let input = self.input();
         let (source, ensemble) = match &self.described {
             Described::Model(manifest) => (&manifest.source, None),
             Described::Ensemble(ensemble) => (&ensemble.source, Some(self.ensemble(ensemble))),
@@ -129,8 +151,9 @@ impl Description {
             architecture: self.architecture(),
             weights_sha256: self.weights_sha256(),
             source: source.clone(),
-            mean: mean.to_vec(),
-            std: std.to_vec(),
+            mean: input.mean.to_vec(),
+            std: input.std.to_vec(),
+            input_levels: input.levels,
             parameters: self.parts.iter().map(|part| part.parameters).sum(),
             layers: alone.map(|part| part.layers.clone()).unwrap_or_default(),
             training: alone.and_then(|part| part.training.clone()),
@@ -150,6 +173,7 @@ impl Description {
             mean: manifest.mean.to_vec(),
             std: manifest.std.to_vec(),
             input_noise: manifest.input_noise,
+            input_levels: manifest.input_levels,
             parameters: part.parameters,
             layers: part.layers,
             training: part.training,
@@ -220,5 +244,6 @@ fn network(
     let native = Native::load(&manifest.architecture, state, manifest.mean, manifest.std)?;
     let (parameters, layers) = (native.network().parameter_count(), native.network().describe()?);
     let part = Part { weights_sha256, training, parameters, layers };
-    Ok((native.with_input_noise(manifest.input_noise), part))
+    let native = native.with_input_noise(manifest.input_noise);
+    Ok((native.with_input_levels(manifest.input_levels), part))
 }

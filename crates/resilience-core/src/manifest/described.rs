@@ -21,8 +21,17 @@ pub(super) enum Form {
 }
 
 const EITHER: [&str; 3] = ["name", "source", "notes"];
-const MODEL: [&str; 8] =
-    ["file", "sha256", "architecture", "mean", "std", "license", "dataset", "input_noise"];
+const MODEL: [&str; 9] = [
+    "file",
+    "sha256",
+    "architecture",
+    "mean",
+    "std",
+    "license",
+    "dataset",
+    "input_noise",
+    "input_levels",
+];
 const ENSEMBLE: [&str; 2] = ["members", "vote"];
 
 impl Described {

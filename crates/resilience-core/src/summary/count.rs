@@ -88,6 +88,7 @@ fn model(plan: &Plan, found: Found, evaluated: Vec<Evaluated>) -> ModelSummary {
         parameters: found.record.parameters,
         mean: found.record.mean,
         std: found.record.std,
+        input_levels: found.record.input_levels,
         layers: found.record.layers,
         training: found.record.training,
         ensemble: found.record.ensemble,

@@ -212,6 +212,7 @@ fn member(way: &Way, seed: Option<u64>) -> Member {
         parameters: 545_098,
         mean: vec![0.0; 3],
         std: vec![1.0; 3],
+        input_levels: None,
         layers: resilience_cnn_layers(),
         ensemble: None,
         training: training.clone(),

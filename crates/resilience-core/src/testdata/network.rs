@@ -104,6 +104,7 @@ pub fn ensemble() -> EnsembleRecord {
         mean: vec![0.5; 3],
         std: vec![0.25; 3],
         input_noise: 0.0,
+        input_levels: Some(16),
         parameters: layers.iter().map(|layer| layer.parameters).sum(),
         layers,
         training: None,

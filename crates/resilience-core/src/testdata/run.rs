@@ -25,6 +25,7 @@ pub fn plan(n: usize, models: &[&str], attacks: &[AttackRecord]) -> Plan {
         mean: [0.4914, 0.4822, 0.4465],
         std: [0.2023, 0.1994, 0.2010],
         input_noise: 0.0,
+        input_levels: None,
         passes: 1,
         view: View::Compiled,
         chunk: 64,
@@ -277,6 +278,7 @@ pub fn summary() -> Summary {
     let mut summary = crate::summary::from_store(&store(dir.path(), 400)).unwrap();
     summary.models[2].ensemble = Some(ensemble());
     summary.models[0].audit = Some(super::audit());
+    summary.models[1].input_levels = Some(8);
     summary.models[0].distances = vec![super::distances(0.02)];
     summary.models[0].evaluations[0].attacks[0].source = Some("another model".to_owned());
     summary

@@ -24,7 +24,7 @@ impl Native {
     /// Joins a network with its normalisation.
     #[must_use]
     pub fn new(network: Network, normalise: Normalise) -> Self {
-        Self { network, input: Input { normalise: Rc::new(normalise), noise: 0.0 } }
+        Self { network, input: Input { normalise: Rc::new(normalise), noise: 0.0, levels: None } }
     }
 
     /// The same model with the values inside its network in bf16.
@@ -38,6 +38,14 @@ impl Native {
     #[must_use]
     pub fn with_input_noise(self, deviation: f64) -> Self {
         Self { input: Input { noise: deviation, ..self.input }, ..self }
+    }
+
+    /// The same model behind a rounding of pixels to so many values, 2 or more, evenly from 0 to 1: a
+    /// defence without a gradient (feature squeezing, Xu et al. 2018), which is differentiated as if it
+    /// were not there.
+    #[must_use]
+    pub fn with_input_levels(self, levels: Option<u32>) -> Self {
+        Self { input: Input { levels, ..self.input }, ..self }
     }
 
     /// The same model with another form of its network.

@@ -67,7 +67,7 @@ fn facts(model: &ModelSummary) -> ModelFacts<'_> {
     let stages = model.evaluations.iter().flat_map(|at| at.attacks.iter().map(move |s| (at, s)));
     ModelFacts {
         model,
-        normalisation: normalisation(&model.mean, &model.std),
+        normalisation: normalisation((&model.mean, &model.std), model.input_levels),
         members: members.map(member).collect(),
         costs: stages.map(|(at, stage)| cost(at, stage)).collect(),
     }
@@ -78,16 +78,23 @@ fn member(member: &MemberRecord) -> MemberFacts<'_> {
         noise if noise > 0.0 => format!("; noise of deviation {noise} on its pixels"),
         _ => String::new(),
     };
-    let normalisation = format!("{}{noise}", normalisation(&member.mean, &member.std));
+    let own = normalisation((&member.mean, &member.std), member.input_levels);
+    let normalisation = format!("{own}{noise}");
     MemberFacts { member, normalisation }
 }
 
-fn normalisation(mean: &[f64], std: &[f64]) -> String {
+fn normalisation((mean, std): (&[f64], &[f64]), levels: Option<u32>) -> String {
     let list = |values: &[f64]| {
         let texts: Vec<String> = values.iter().map(f64::to_string).collect();
         texts.join(", ")
     };
-    format!("mean {}; std {}", list(mean), list(std))
+    let rounding = levels.map_or_else(String::new, |levels| {
+        format!(
+            "; pixels rounded to {levels} levels first, which attacks see as if they stayed as they are \
+             (BPDA)"
+        )
+    });
+    format!("mean {}; std {}{rounding}", list(mean), list(std))
 }
 
 fn cost(at: &EvaluationSummary, stage: &StageSummary) -> Cost {

@@ -22,6 +22,7 @@ fn model(view: View) -> ModelPlan {
         mean: [0.0; 3],
         std: [1.0; 3],
         input_noise: 0.0,
+        input_levels: None,
         passes: 1,
         view,
         chunk: 32,

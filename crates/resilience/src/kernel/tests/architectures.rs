@@ -1,6 +1,7 @@
 //! Every architecture of the registry, as attacks see it.
 
 use resilience_core::format::array::{Array, ArrayData, StateDict};
+use resilience_core::view::View;
 use tch::{Kind, Tensor};
 
 use super::{errors, near_kink, random, worked};
@@ -118,4 +119,37 @@ fn a_noisy_network_stays_noisy() {
     assert!(errors(&found, &expected).iter().all(|&apart| apart < 1e-5));
     let quiet = native.with_input_noise(0.0).logits(&images).unwrap();
     assert!(errors(&quiet, &expected).iter().all(|&apart| apart > 1e-3));
+}
+
+/// Would catch rounding that is left out or comes after the normalisation, and the gradient of rounding itself,
+/// which is zero: what a network that rounds gives is what the plain one gives at the rounded pixels, value
+/// and gradient, in libtorch and in our kernels.
+#[test]
+fn a_rounding_network_is_seen_through() {
+    let state = trained(find("resnet2b").unwrap());
+    let load = || Native::load("resnet2b", &state, MEAN, STD).unwrap();
+    let images = ((random(18, &[3, 3, 32, 32]) + 1.0) * 0.5).to_kind(Kind::Float);
+    let rounded = (&images * 4.0).round() / 4.0;
+    assert!((&images - &rounded).abs().max().double_value(&[]) > 0.1);
+    let seen = |model: &dyn Differentiable, images: &Tensor| {
+        let pass = model.pass(images).unwrap();
+        let gradient = pass.gradient(&pass.logits.select(1, 3), Graph::Free).unwrap();
+        (pass.logits.detach().to_kind(Kind::Double), gradient.to_kind(Kind::Double))
+    };
+    let (logits, gradient) = seen(&load(), &rounded);
+    assert!(gradient.abs().max().double_value(&[]) > 1e-3);
+    let native = load().with_input_levels(Some(5));
+    let mut forms: Vec<Box<dyn Differentiable>> = Vec::new();
+    if available() {
+        forms.push(Box::new(Compiled::new(&native).unwrap().expect("kernels for every layer")));
+    }
+    forms.push(native.form(View::Folded).unwrap().unwrap());
+    forms.push(Box::new(native));
+    for form in forms {
+        let (found, slope) = seen(form.as_ref(), &images);
+        assert!(errors(&found, &logits).iter().all(|&apart| apart < 1e-5));
+        assert!(errors(&slope, &gradient).iter().all(|&apart| apart < 1e-4));
+        let said = form.logits(&images).unwrap().to_kind(Kind::Double);
+        assert!(errors(&said, &logits).iter().all(|&apart| apart < 1e-5));
+    }
 }
