@@ -135,7 +135,7 @@ fn mistakes_are_named_with_their_remedy() {
     fails("train --recipe standard --out m.toml", at, 2, &[".pth"]);
     fails("train --recipe standard --mean 123,117,104 --std 58,57,57 --out m.pth", at, 2, &["255"]);
     fails("eval resnet32-standard --norm l3 --out r", at, 2, &["linf, l2"]);
-    fails("eval resnet32-standard --attack fgsm --norm l1 --out r", at, 2, &["no version for l1"]);
+    fails("eval resnet32-standard --attack cw --norm l1 --out r", at, 2, &["no version for l1"]);
     fails("eval resnet32-standard --suite quik --out r", at, 2, &["did you mean 'quick'"]);
     fails("eval resnet32-standard --attack pdg --out r", at, 2, &["did you mean 'pgd'"]);
     let set = |set: &str| format!("eval resnet32-standard --attack pgd --set {set} --out r");

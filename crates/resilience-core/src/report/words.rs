@@ -59,6 +59,7 @@ pub fn attack(id: &str) -> String {
 /// all of them.
 pub fn budget(settings: &serde_json::Value) -> String {
     let named = [
+        ("search_steps", "constants"),
         ("steps", "steps"),
         ("queries", "queries"),
         ("restarts", "restarts"),

@@ -4,6 +4,7 @@
 //! around it, the verdict, and what leaves the pool are `evaluate`'s.
 
 pub mod apgd;
+pub mod cw;
 pub mod deepfool;
 pub mod fab;
 pub mod fgsm;
@@ -32,6 +33,7 @@ pub static ATTACKS: &[&AttackSpec] = &[
     &fab::TARGETED,
     &deepfool::SPEC,
     &fmn::SPEC,
+    &cw::SPEC,
     &square::SPEC,
     &noise::UNIFORM,
     &noise::GAUSSIAN,

@@ -6,6 +6,7 @@
 mod apgd;
 mod attack_network;
 mod augment;
+mod cw;
 mod deepfool;
 mod fab;
 mod fgsm;

@@ -1,6 +1,6 @@
 //! Linear models whose nearest boundary is known: what an attack finds is compared with the truth.
 
-use resilience::attack::{AttackSpec, Search, apgd, deepfool, fab, fgsm, fmn, pgd};
+use resilience::attack::{AttackSpec, Search, apgd, cw, deepfool, fab, fgsm, fmn, pgd};
 use resilience::geometry;
 use resilience::loss;
 use resilience::model::Classifier;
@@ -140,6 +140,23 @@ fn fmn_comes_down_to_the_nearest_boundary() {
                 assert!(range.contains(&found), "{norm} {shape:?}, {classes} classes: {found}");
             }
         }
+    }
+}
+
+/// Would catch a search for the weight of the margin that does not close in on the boundary, on models
+/// whose constants are far from the first that is tried: it is found within 2 %.
+#[test]
+fn constants_are_found_that_lead_to_the_boundary() {
+    let distance = 0.1;
+    for ((classes, shape), margin) in (2..).zip(SHAPES).zip([6.0, 0.01, 0.3]) {
+        let model = Linear::new(shape, classes);
+        let own = model.falls(Norm::L2, 0).min().double_value(&[]) * distance;
+        let model = model.scaled(margin / own);
+        let (x, y) = at_distance(&model, shape, Norm::L2, distance);
+        let found = attacked(&cw::SPEC, &model, (&x, &y), (Norm::L2, distance), 100);
+        let at = format!("{shape:?}, {classes} classes, margin {margin}: {found:?}");
+        assert!(found.iter().all(|&found| found <= 1.02 * distance), "{at}");
+        assert!(found.iter().all(|&found| found >= 0.999 * distance), "{at}");
     }
 }
 
