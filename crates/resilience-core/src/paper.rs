@@ -74,8 +74,16 @@ pub fn compares_with(summary: &Summary) -> bool {
         ![Some(set), trained_on].into_iter().flatten().any(|name| name.ends_with(ALTERED))
     });
     official.flat_map(|model| &model.attacks).any(|attack| {
-        attack.id == "fgsm" && attack.norm == Norm::Linf && (attack.eps - EPS).abs() < 1e-9
+        let at = attack.norm == Norm::Linf && (attack.eps - EPS).abs() < 1e-9;
+        attack.id == "fgsm" && at && is_plain(&attack.settings)
     })
+}
+
+/// Whether FGSM was the one step from the clean image away from its label that the paper means.
+fn is_plain(settings: &serde_json::Value) -> bool {
+    let at_most = |name: &str, most| settings[name].as_u64().is_none_or(|count| count <= most);
+    let clean = settings["start"].as_str().is_none_or(|start| start == "clean");
+    clean && at_most("targets", 0) && at_most("radii", 1)
 }
 
 /// What is known about the paper's figures, in whole sentences.
@@ -128,6 +136,18 @@ mod tests {
                     assert!((k as f64 / n as f64 - figure.rate).abs() < 5.1e-5, "{figure:?}");
                 }
             }
+        }
+    }
+
+    /// Would catch figures of a targeted, restarted or cut step beside the paper's, and old runs' that are
+    /// not.
+    #[test]
+    fn only_the_plain_step_is_the_papers() {
+        let plain = |text| is_plain(&serde_json::from_str(text).unwrap());
+        assert!(plain("{}") && plain(r#"{"eot": 1}"#));
+        assert!(plain(r#"{"radii": 1, "restarts": 3, "start": "clean", "targets": 0}"#));
+        for other in [r#"{"radii": 2}"#, r#"{"targets": 1}"#, r#"{"start": "random"}"#] {
+            assert!(!plain(other), "{other}");
         }
     }
 

@@ -14,7 +14,7 @@ mod window;
 
 use resilience_core::threat::Norm;
 
-pub use self::back::drawn_back;
+pub use self::back::{drawn_back, shortened};
 pub use self::direction::{steepest_direction, steepest_step};
 pub use self::hyperplane::{Approach, approach};
 pub use self::measure::{changed, distance, dual_length, in_box, length, reach};

@@ -45,6 +45,7 @@ fn cases() -> impl Iterator<Item = (&'static AttackSpec, Norm)> {
 /// Settings with little work: of those that the attack has, these, and the given ones.
 fn cheap(spec: &'static AttackSpec, given: &[(&str, &str)]) -> Settings {
     let mut chosen = vec![("steps", "7"), ("queries", "12"), ("restarts", "2")];
+    chosen.extend([("start", "random"), ("radii", "3")]);
     if spec.settings.iter().any(|s| s.name == "targets" && !matches!(s.value, Range::Count(0, ..)))
     {
         chosen.push(("targets", "2"));
