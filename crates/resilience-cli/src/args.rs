@@ -169,6 +169,7 @@ impl Normalisation {
     }
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "each is an argument of its own")]
 #[derive(Debug, Args)]
 #[command(
     after_help = "Without --suite and --attack the suite `quick` is run. Robust accuracy is \

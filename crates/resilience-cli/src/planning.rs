@@ -79,7 +79,7 @@ pub fn nearest(stage: Stage) -> Result<Stage, CliError> {
 
 /// The same attack on each of so many models in turn, whose examples are shown to all: on every image
 /// that is right.
-pub fn elsewhere(stage: Stage, models: u64) -> Result<Vec<Stage>, CliError> {
+pub fn elsewhere(stage: &Stage, models: u64) -> Result<Vec<Stage>, CliError> {
     if attack::find(&stage.attack)?.search == Search::MinimumNorm {
         return Err(CliError::Usage(format!(
             "attack {} looks for points that just fool the model it sees, and would fool no other; \

@@ -200,7 +200,7 @@ fn stages(arguments: &Eval, eps: &[Eps], ground: Ground) -> Result<Staged, CliEr
         ));
     }
     let Staged { stages, left_out } = direct(arguments, eps, ground)?;
-    let stages = stages.into_iter().map(|stage| planning::elsewhere(stage, models));
+    let stages = stages.iter().map(|stage| planning::elsewhere(stage, models));
     let stages = stages.collect::<Result<Vec<_>, _>>()?;
     Ok(Staged { stages: stages.concat(), left_out })
 }

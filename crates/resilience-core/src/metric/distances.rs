@@ -75,9 +75,9 @@ mod tests {
         assert!(distances.take(0, 0.3) && !distances.take(0, 0.4) && distances.take(0, 0.1));
         assert!(distances.take(1, 0.2) && distances.take(3, 0.5));
         assert!(!distances.take(4, 0.01) && !distances.take(9, 0.01));
-        let left = [0.0, 0.05, 0.1, 0.2, 0.5].map(|radius| distances.right_at(radius));
-        assert_eq!(left, [4.0, 4.0, 3.0, 2.0, 1.0]);
-        assert_eq!(distances.sorted(), [0.1, 0.2, 0.5, f64::INFINITY]);
+        let left = [0.0, 0.05, 0.1, 0.2, 0.5].map(|radius| distances.right_at(radius) as u64);
+        assert_eq!(left, [4, 4, 3, 2, 1]);
+        assert_eq!(distances.sorted(), vec![0.1, 0.2, 0.5, f64::INFINITY]);
         assert_eq!(
             (distances.of(0), distances.of(4), distances.of(9)),
             (Some(0.1), Some(0.0), None)

@@ -1,6 +1,6 @@
-//! DeepFool: the nearest boundary of the network's linearisation, step by step.
+//! `DeepFool`: the nearest boundary of the network's linearisation, step by step.
 //!
-//! Source: Moosavi-Dezfooli, Fawzi and Frossard 2016, DeepFool: a Simple and Accurate Method to Fool
+//! Source: Moosavi-Dezfooli, Fawzi and Frossard 2016, `DeepFool`: a Simple and Accurate Method to Fool
 //! Deep Neural Networks. Its iterates agree with foolbox's `L2DeepFoolAttack` and
 //! `LinfDeepFoolAttack`.
 //!
@@ -77,7 +77,7 @@ const DISTANCE: f64 = 1e-4;
 #[derive(Debug)]
 struct DeepFool(Run);
 
-/// What DeepFool needs to know.
+/// What the attack needs to know.
 #[derive(Clone, Copy, Debug)]
 pub struct Run {
     /// The norm to be small in; the radius plays no part.
@@ -109,7 +109,7 @@ impl Attack for DeepFool {
     }
 }
 
-/// Where DeepFool stands.
+/// Where the attack stands.
 pub struct Iterate {
     run: Run,
     left: u32,

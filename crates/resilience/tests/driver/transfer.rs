@@ -88,12 +88,10 @@ fn examples_of_one_model_are_shown_to_the_other() {
         }
         shown.push(of_model);
     }
-    for source in 0..2 {
-        let first = |target: usize, index: u64| {
-            shown[target][source].iter().find(|example| example.index == index)
-        };
-        let shared = (0..GALLERY).filter_map(|index| first(0, index).zip(first(1, index)));
-        let shared: Vec<_> = shared.collect();
+    for (one, other) in shown[0].iter().zip(&shown[1]) {
+        let of = |all: &[Example], index| all.iter().find(|e| e.index == index).cloned();
+        let shared = (0..GALLERY).filter_map(|index| of(one, index).zip(of(other, index)));
+        let shared: Vec<(Example, Example)> = shared.collect();
         assert!(shared.len() > 3, "{}", shared.len());
         // The second restart meets only what the first has left, which differs between the two.
         let same = shared.iter().filter(|(x, y)| x == y).count();

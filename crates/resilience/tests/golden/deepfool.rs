@@ -1,4 +1,4 @@
-//! DeepFool against foolbox, iterate by iterate.
+//! `DeepFool` against foolbox, iterate by iterate.
 
 use resilience::attack::State;
 use resilience::attack::deepfool::{Iterate, Run};

@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use crate::report::view::View;
+use crate::report::view::{Subject, View};
 use crate::report::{ReportError, words};
 use crate::summary::{Correct, EvaluationSummary, StageSummary};
 
@@ -27,8 +27,8 @@ pub struct Matrix {
 
 impl Matrix {
     /// Whether row and column are of the same model.
-    fn is_itself(&self, source: &str, column: &usize) -> bool {
-        self.shown_to[*column].0 == source
+    fn is_itself(&self, source: &str, column: usize) -> bool {
+        self.shown_to[column].0 == source
     }
 }
 
@@ -40,27 +40,12 @@ pub fn matrices(view: &View<'_>) -> Vec<Matrix> {
             for stage in &at.attacks {
                 let Some(source) = &stage.source else { continue };
                 let attack = attack(at, stage);
-                let key =
-                    |matrix: &&mut Matrix| matrix.run == subject.run && matrix.attack == attack;
-                let place = match matrices.iter_mut().find(key) {
-                    Some(matrix) => matrix,
-                    None => {
-                        let set = &subject.model.dataset;
-                        let (data, n) = (words::dataset(&set.name), words::count(at.n));
-                        let title = format!("{attack}, {data} {}, n = {n}", set.split);
-                        let (shown_to, made_on) = (Vec::new(), Vec::new());
-                        matrices.push(Matrix {
-                            run: subject.run,
-                            attack,
-                            title,
-                            shown_to,
-                            made_on,
-                        });
-                        let last = matrices.len() - 1;
-                        &mut matrices[last]
-                    }
-                };
-                place.take(source, (&subject.name, at.clean), stage.alone);
+                let same = |matrix: &Matrix| matrix.run == subject.run && matrix.attack == attack;
+                let place = matrices.iter().position(same).unwrap_or_else(|| {
+                    matrices.push(Matrix::new(subject, at, &attack));
+                    matrices.len() - 1
+                });
+                matrices[place].take(source, (&subject.name, at.clean), stage.alone);
             }
         }
     }
@@ -75,21 +60,29 @@ fn attack(at: &EvaluationSummary, stage: &StageSummary) -> String {
 }
 
 impl Matrix {
+    fn new(subject: &Subject<'_>, at: &EvaluationSummary, attack: &str) -> Self {
+        let set = &subject.model.dataset;
+        let (data, n) = (words::dataset(&set.name), words::count(at.n));
+        Self {
+            run: subject.run,
+            attack: attack.to_owned(),
+            title: format!("{attack}, {data} {}, n = {n}", set.split),
+            shown_to: Vec::new(),
+            made_on: Vec::new(),
+        }
+    }
+
     fn take(&mut self, source: &str, (target, clean): (&str, Correct), left: Option<Correct>) {
-        let column = match self.shown_to.iter().position(|(name, _)| name == target) {
-            Some(column) => column,
-            None => {
-                self.shown_to.push((target.to_owned(), clean));
-                self.shown_to.len() - 1
-            }
-        };
-        let row = match self.made_on.iter().position(|(name, _)| name == source) {
-            Some(row) => row,
-            None => {
-                self.made_on.push((source.to_owned(), Vec::new()));
-                self.made_on.len() - 1
-            }
-        };
+        let column = self.shown_to.iter().position(|(name, _)| name == target);
+        let column = column.unwrap_or_else(|| {
+            self.shown_to.push((target.to_owned(), clean));
+            self.shown_to.len() - 1
+        });
+        let row = self.made_on.iter().position(|(name, _)| name == source);
+        let row = row.unwrap_or_else(|| {
+            self.made_on.push((source.to_owned(), Vec::new()));
+            self.made_on.len() - 1
+        });
         for (_, cells) in &mut self.made_on {
             cells.resize(self.shown_to.len(), None);
         }

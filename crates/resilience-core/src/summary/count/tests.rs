@@ -303,7 +303,9 @@ fn distances_are_those_of_the_nearest_points() {
     }
     // Those of the first two attacks, by image; what the first broke lies at its outcomes' distance.
     for (_, outcomes) in &mut attacks {
-        outcomes.iter_mut().for_each(|outcome| outcome.distance = 0.15);
+        for outcome in outcomes {
+            outcome.distance = 0.15;
+        }
     }
     let found: [&[(u64, f64)]; 2] = [
         &[(0, 0.01), (1, 0.02), (2, 0.03), (3, 0.08)],
