@@ -105,6 +105,17 @@ pub fn fill_normal(rng: &mut ChaCha8Rng, values: &mut [f32]) {
     }
 }
 
+/// Fills `values` with 1 and -1, each half of the time.
+pub fn fill_signs(rng: &mut ChaCha8Rng, values: &mut [f32]) {
+    for part in values.chunks_mut(32) {
+        let mut bits = rng.next_u32();
+        for value in part {
+            *value = if bits & 1 == 0 { 1.0 } else { -1.0 };
+            bits >>= 1;
+        }
+    }
+}
+
 /// 1 or -1, each half of the time.
 pub fn sign(rng: &mut ChaCha8Rng) -> f32 {
     if rng.next_u32() & 1 == 0 { 1.0 } else { -1.0 }
@@ -181,6 +192,22 @@ mod tests {
         fill_normal(&mut rng, &mut values);
         assert!(moment(&values, 1).abs() < 0.02 && (moment(&values, 2) - 1.0).abs() < 0.02);
         assert!((moment(&values, 4) - 3.0).abs() < 0.15);
+    }
+
+    /// Would catch signs that are not balanced, or hang together from one number, or one lot of bits, to
+    /// the next.
+    #[test]
+    fn signs_are_balanced_and_do_not_hang_together() {
+        let mut rng = Key::new(0, "x", 0).stream(Purpose::Draw, 0);
+        let mut values = vec![0.0; 100_007];
+        fill_signs(&mut rng, &mut values);
+        assert!(values.iter().all(|&value| value == 1.0 || value == -1.0));
+        for apart in [0, 1, 31, 32, 33] {
+            let pairs = values.iter().zip(&values[apart..]);
+            let sum: f32 =
+                if apart == 0 { values.iter().sum() } else { pairs.map(|(a, b)| a * b).sum() };
+            assert!(sum.abs() < 1500.0, "{apart}: {sum}");
+        }
     }
 
     /// Would catch an order that loses or repeats an image, or that is none.

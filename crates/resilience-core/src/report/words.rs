@@ -62,6 +62,7 @@ pub fn budget(settings: &serde_json::Value) -> String {
         ("search_steps", "constants"),
         ("steps", "steps"),
         ("queries", "queries"),
+        ("samples", "samples"),
         ("restarts", "restarts"),
         ("classes", "target classes"),
         ("eot", "passes a gradient"),
@@ -229,7 +230,10 @@ mod tests {
     fn attacks() {
         let ids = ["fgsm", "apgd-ce", "apgd-t", "fab-t", "square", "noise-uniform"].map(attack);
         assert_eq!(ids, ["FGSM", "APGD-CE", "APGD-T", "FAB-T", "Square", "uniform noise"]);
+        assert_eq!(attack("spsa"), "SPSA");
         let said = |json| budget(&serde_json::from_str(json).unwrap());
+        let directions = r#"{"steps": 100, "samples": 128, "restarts": 1}"#;
+        assert_eq!(said(directions), "100\u{a0}steps, 128\u{a0}samples");
         assert_eq!(said(r#"{"steps": 100, "restarts": 1, "rho": 0.75}"#), "100\u{a0}steps");
         assert_eq!(
             said(r#"{"queries": 5000, "restarts": 5, "eot": 20}"#),

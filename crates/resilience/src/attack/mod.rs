@@ -11,6 +11,7 @@ pub mod fgsm;
 pub mod fmn;
 pub mod noise;
 pub mod pgd;
+pub mod spsa;
 pub mod square;
 
 use resilience_core::threat::{Norm, Threat};
@@ -35,6 +36,7 @@ pub static ATTACKS: &[&AttackSpec] = &[
     &fmn::SPEC,
     &cw::SPEC,
     &square::SPEC,
+    &spsa::SPEC,
     &noise::UNIFORM,
     &noise::GAUSSIAN,
 ];

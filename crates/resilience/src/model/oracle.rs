@@ -105,7 +105,13 @@ impl<'a> Oracle<'a> {
 
     /// Logits `[n,k]`, without a graph.
     pub fn logits(&self, images: &Tensor) -> Result<Tensor, EngineError> {
-        self.add(Passes { forwards: 1, backwards: 0 });
+        self.logits_of_many(images, 1)
+    }
+
+    /// Logits `[m n,k]` of m images for each row of the pool, which cost every row m passes: together
+    /// they fill the chunks when few rows are left.
+    pub fn logits_of_many(&self, images: &Tensor, m: u64) -> Result<Tensor, EngineError> {
+        self.add(Passes { forwards: m, backwards: 0 });
         let mut parts = Vec::new();
         for span in self.spans(images) {
             self.seed();

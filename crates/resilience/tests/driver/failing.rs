@@ -59,7 +59,7 @@ fn what_is_no_number_stops_the_run_by_name() {
     // In the middle of a block, behind images that leave.
     let blind = right[right.len() / 2];
     let pixels = Batch::from_rows(&images, &[blind as usize]).unwrap().images.get(0);
-    let few = json!({"steps": 3, "targets": 2, "queries": 3, "restarts": 2});
+    let few = json!({"steps": 3, "targets": 2, "queries": 3, "restarts": 2, "samples": 4});
     for (attack, names) in [
         ("fgsm", &[][..]),
         ("pgd", &["steps", "restarts"]),
@@ -68,6 +68,7 @@ fn what_is_no_number_stops_the_run_by_name() {
         ("fab", &["steps"]),
         ("fab-t", &["steps", "targets"]),
         ("square", &["queries"]),
+        ("spsa", &["steps", "samples"]),
         ("noise-uniform", &["restarts"]),
     ] {
         for (from, to) in [(0.0, 0.0), (1e-4, 0.05)] {

@@ -21,6 +21,7 @@ mod preactresnet18;
 mod recipe;
 mod resnet18;
 mod resnet_cifar;
+mod spsa;
 mod square;
 
 /// The fixture of a case.

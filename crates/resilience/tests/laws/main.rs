@@ -45,7 +45,7 @@ fn cases() -> impl Iterator<Item = (&'static AttackSpec, Norm)> {
 /// Settings with little work: of those that the attack has, these, and the given ones.
 fn cheap(spec: &'static AttackSpec, given: &[(&str, &str)]) -> Settings {
     let mut chosen = vec![("steps", "7"), ("queries", "12"), ("restarts", "2")];
-    chosen.extend([("start", "random"), ("radii", "3")]);
+    chosen.extend([("start", "random"), ("radii", "3"), ("samples", "4")]);
     if spec.settings.iter().any(|s| s.name == "targets" && !matches!(s.value, Range::Count(0, ..)))
     {
         chosen.push(("targets", "2"));
@@ -136,6 +136,12 @@ impl<'a> Case<'a> {
         let all = self.run_reaching().into_iter();
         all.filter_map(|(candidates, reach)| (reach <= 1.0).then_some(candidates)).collect()
     }
+}
+
+/// How far rounding may carry candidates apart. An attack that divides the difference of two answers by a
+/// small delta makes more of theirs.
+fn rounding(spec: &AttackSpec) -> f64 {
+    if spec.settings.iter().any(|setting| setting.name == "delta") { 1e-5 } else { 1e-6 }
 }
 
 /// The largest difference of two lists of candidates.
