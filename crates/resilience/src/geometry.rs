@@ -2,6 +2,7 @@
 //! matches on the norm.
 
 mod back;
+mod boundary;
 mod direction;
 mod hyperplane;
 mod measure;
@@ -15,13 +16,14 @@ mod window;
 use resilience_core::threat::Norm;
 
 pub use self::back::{drawn_back, shortened};
+pub use self::boundary::{finest_share, part_way};
 pub use self::direction::{steepest_direction, steepest_step};
 pub use self::hyperplane::{Approach, approach};
 pub use self::measure::{changed, distance, dual_length, in_box, length, reach};
 pub use self::projection::{project, project_each};
 pub use self::sparse::{SparseStep, ascend_sparsely, inwards, kept};
 pub use self::start::{
-    at_radius, border_start, gaussian_deviation, noise, normal, uniform_in_ball,
+    Fill, at_radius, border_start, fill, gaussian_deviation, noise, normal, uniform_in_ball,
 };
 pub use self::step::{Momentum, ascend, ascend_with_momentum, projected_step};
 pub use self::window::{fall_off, fitted, length_over, refilled};

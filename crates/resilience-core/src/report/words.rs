@@ -230,7 +230,7 @@ mod tests {
     fn attacks() {
         let ids = ["fgsm", "apgd-ce", "apgd-t", "fab-t", "square", "noise-uniform"].map(attack);
         assert_eq!(ids, ["FGSM", "APGD-CE", "APGD-T", "FAB-T", "Square", "uniform noise"]);
-        assert_eq!(attack("spsa"), "SPSA");
+        assert_eq!(["spsa", "hopskipjump"].map(attack), ["SPSA", "HopSkipJump"]);
         let said = |json| budget(&serde_json::from_str(json).unwrap());
         let directions = r#"{"steps": 100, "samples": 128, "restarts": 1}"#;
         assert_eq!(said(directions), "100\u{a0}steps, 128\u{a0}samples");

@@ -9,6 +9,7 @@ pub mod deepfool;
 pub mod fab;
 pub mod fgsm;
 pub mod fmn;
+pub mod hopskipjump;
 pub mod noise;
 pub mod pgd;
 pub mod spsa;
@@ -37,6 +38,7 @@ pub static ATTACKS: &[&AttackSpec] = &[
     &cw::SPEC,
     &square::SPEC,
     &spsa::SPEC,
+    &hopskipjump::SPEC,
     &noise::UNIFORM,
     &noise::GAUSSIAN,
 ];

@@ -10,19 +10,28 @@ use crate::error::EngineError;
 use crate::rng::{self, Key, Purpose};
 use crate::rows::per_row;
 
+/// Fills a row with random numbers of its own stream.
+pub type Fill = fn(&mut rand_chacha::ChaCha8Rng, &mut [f32]);
+
+/// The distribution that directions in this norm are drawn from: uniform in [-1, 1) for Linf, standard
+/// normal else.
+#[must_use]
+pub const fn fill(norm: Norm) -> Fill {
+    match norm {
+        Norm::Linf => rng::fill_uniform,
+        Norm::L2 | Norm::L1 => rng::fill_normal,
+    }
+}
+
 /// Random numbers in the shape of `images`, in the distribution that directions in this norm are
-/// drawn from: uniform in [-1, 1) for Linf, standard normal else. Each image has its own stream.
+/// drawn from ([`fill`]). Each image has its own stream.
 pub fn noise(
     norm: Norm,
     images: &Tensor,
     key: Key,
     indices: &[u64],
 ) -> Result<Tensor, EngineError> {
-    let fill = match norm {
-        Norm::Linf => rng::fill_uniform,
-        Norm::L2 | Norm::L1 => rng::fill_normal,
-    };
-    draw(images, key, indices, fill)
+    draw(images, key, indices, fill(norm))
 }
 
 /// Standard normal numbers in the shape of `images`.
@@ -30,12 +39,7 @@ pub fn normal(images: &Tensor, key: Key, indices: &[u64]) -> Result<Tensor, Engi
     draw(images, key, indices, rng::fill_normal)
 }
 
-fn draw(
-    images: &Tensor,
-    key: Key,
-    indices: &[u64],
-    fill: fn(&mut rand_chacha::ChaCha8Rng, &mut [f32]),
-) -> Result<Tensor, EngineError> {
+fn draw(images: &Tensor, key: Key, indices: &[u64], fill: Fill) -> Result<Tensor, EngineError> {
     let size = images.size();
     let pixels = size[1..].iter().product::<i64>() as usize;
     let mut values = vec![0.0_f32; indices.len() * pixels];

@@ -260,6 +260,26 @@ fn rescaled_logits_are_attacked_whatever_their_size() {
     assert_eq!(broken(&large, "apgd-rescaled"), sound);
 }
 
+/// Would catch an attack without gradients whose success says nothing of those with them.
+#[test]
+fn whatever_needs_no_gradient_counts_as_a_black_box() {
+    let (_, images) = linear(60);
+    for (attack, settings) in [
+        ("spsa", json!({"steps": 10, "samples": 32})),
+        ("hopskipjump", json!({"queries": 900, "samples": 20})),
+    ] {
+        let threat = (Norm::Linf, EPS);
+        let blind = stage(attack, settings, threat, Scope::Survivors, 60);
+        let stages = vec![stages(60, 20).swap_remove(0), blind];
+        let astray = planted(pretending(|_, gradient| -gradient));
+        let records = audited(&[&astray], &images, stages, 1);
+        let finding = records[0].findings.iter().find(|f| f.id == "black-box-wins").unwrap();
+        let added = finding.numbers.iter().find(|(name, _)| name == "added").unwrap().1;
+        assert!(added > 0.05, "{attack}: {}", finding.what);
+        assert_eq!(finding.judgement, Judgement::Doubt, "{attack}");
+    }
+}
+
 /// Answers what it answers to the nearest clean image, but another class to images that were moved about
 /// half as far as eps allows; the gradient knows nothing of that and leads farther.
 fn passing_through() -> impl Differentiable {

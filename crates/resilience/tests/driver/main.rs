@@ -6,6 +6,7 @@
 mod audit;
 mod failing;
 mod forecast;
+mod labels_only;
 mod models;
 mod noisy;
 mod outcomes;

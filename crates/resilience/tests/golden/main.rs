@@ -12,6 +12,7 @@ mod fab;
 mod fgsm;
 mod fmn;
 mod formula;
+mod hopskipjump;
 mod method;
 mod network;
 mod optimiser;

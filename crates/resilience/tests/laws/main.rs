@@ -5,6 +5,7 @@
 
 mod bounds;
 mod distances;
+mod labels_only;
 mod linear;
 mod recipes;
 mod registry;
