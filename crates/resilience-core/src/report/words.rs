@@ -84,10 +84,11 @@ pub fn rung(id: &str, settings: &serde_json::Value) -> String {
     if let Some(steps) = amount("steps").or_else(|| amount("queries")) {
         text = format!("{text} {}", count(steps));
     }
-    match amount("restarts") {
-        None | Some(1) => text,
-        Some(restarts) => format!("{text} × {restarts}"),
+    if let Some(restarts) = amount("restarts").filter(|&restarts| restarts != 1) {
+        text = format!("{text} × {restarts}");
     }
+    let decay = settings.get("decay").and_then(serde_json::Value::as_f64);
+    if decay.is_some_and(|decay| decay > 0.0) { text + " with momentum" } else { text }
 }
 
 /// All settings: `rho 0.75, steps 100`.
@@ -230,6 +231,8 @@ mod tests {
     fn attacks() {
         let ids = ["fgsm", "apgd-ce", "apgd-t", "fab-t", "square", "noise-uniform"].map(attack);
         assert_eq!(ids, ["FGSM", "APGD-CE", "APGD-T", "FAB-T", "Square", "uniform noise"]);
+        let momentum = serde_json::json!({"steps": 40, "restarts": 2, "decay": 1.0});
+        assert_eq!(rung("pgd", &momentum), "PGD 40 × 2 with momentum");
         assert_eq!(["spsa", "hopskipjump"].map(attack), ["SPSA", "HopSkipJump"]);
         let said = |json| budget(&serde_json::from_str(json).unwrap());
         let directions = r#"{"steps": 100, "samples": 128, "restarts": 1}"#;
