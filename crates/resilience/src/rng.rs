@@ -201,7 +201,9 @@ mod tests {
         let mut rng = Key::new(0, "x", 0).stream(Purpose::Draw, 0);
         let mut values = vec![0.0; 100_007];
         fill_signs(&mut rng, &mut values);
-        assert!(values.iter().all(|&value| value == 1.0 || value == -1.0));
+        assert!(
+            values.iter().all(|value| [1.0_f32, -1.0].map(f32::to_bits).contains(&value.to_bits()))
+        );
         for apart in [0, 1, 31, 32, 33] {
             let pairs = values.iter().zip(&values[apart..]);
             let sum: f32 =

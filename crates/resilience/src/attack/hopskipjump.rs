@@ -1,6 +1,6 @@
-//! HopSkipJump: along the boundary towards the clean image, by nothing but the predicted class.
+//! `HopSkipJump`: along the boundary towards the clean image, by nothing but the predicted class.
 //!
-//! Source: Chen, Jordan and Wainwright 2020, HopSkipJumpAttack: A Query-Efficient Decision-Based Attack.
+//! Source: Chen, Jordan and Wainwright 2020, `HopSkipJumpAttack`: A Query-Efficient Decision-Based Attack.
 //! From the same point and with the same directions its queries and points are those of foolbox's
 //! `HopSkipJumpAttack` on one image.
 //!
@@ -158,7 +158,7 @@ pub fn origins(images: &Tensor) -> Result<Vec<Vec<f64>>, EngineError> {
 
 /// A walk for every row, each at a point of its own. All ask once in every step, so that none waits.
 pub struct Walks {
-    walks: Vec<Walk>,
+    each: Vec<Walk>,
     labels: Tensor, // [n]
     shape: [i64; 3],
     like: (Kind, Device),
@@ -167,9 +167,9 @@ pub struct Walks {
 impl Walks {
     /// One for each of the rows.
     #[must_use]
-    pub fn new(walks: Vec<Walk>, rows: &Rows) -> Self {
+    pub fn new(each: Vec<Walk>, rows: &Rows) -> Self {
         Self {
-            walks,
+            each,
             labels: rows.labels.shallow_clone(),
             shape: [1, 2, 3].map(|dim| rows.images.size()[dim]),
             like: (rows.images.kind(), rows.images.device()),
@@ -179,13 +179,13 @@ impl Walks {
     /// That of each row.
     #[must_use]
     pub fn walks(&self) -> &[Walk] {
-        &self.walks
+        &self.each
     }
 
     /// What they ask for, `[n,c,h,w]`.
     fn queries(&mut self) -> Result<Tensor, EngineError> {
         let ([c, h, w], (kind, device)) = (self.shape, self.like);
-        let walks = &mut self.walks;
+        let walks = &mut self.each;
         threads::shared(|| walks.par_iter_mut().for_each(Walk::ask));
         let asked: Vec<f64> = walks.iter().flat_map(|walk| walk.asked().iter().copied()).collect();
         let images = Tensor::f_from_slice(&asked)?.f_view([-1, h, w, c])?;
@@ -199,7 +199,7 @@ impl State for Walks {
         let logits = oracle.logits(&images)?;
         // Nothing else of the logits is looked at.
         let others = logits.f_argmax(1, false)?.f_ne_tensor(&self.labels)?;
-        for (walk, other) in self.walks.iter_mut().zip(Vec::<bool>::try_from(others)?) {
+        for (walk, other) in self.each.iter_mut().zip(Vec::<bool>::try_from(others)?) {
             walk.hear(other)?;
         }
         Ok(Candidates { images, logits: Some(logits) })
@@ -210,7 +210,7 @@ impl State for Walks {
     }
 
     fn keep(&mut self, rows: &[usize]) {
-        let mut walks: Vec<_> = std::mem::take(&mut self.walks).into_iter().map(Some).collect();
-        self.walks = rows.iter().filter_map(|&row| walks[row].take()).collect();
+        let mut walks: Vec<_> = std::mem::take(&mut self.each).into_iter().map(Some).collect();
+        self.each = rows.iter().filter_map(|&row| walks[row].take()).collect();
     }
 }

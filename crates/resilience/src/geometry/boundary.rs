@@ -46,14 +46,16 @@ mod tests {
             part_way(norm, [&origin, &far], share, &mut point);
             point
         };
-        for norm in Norm::ALL {
-            assert_eq!(at(norm, 0.0), origin, "{norm}");
-            assert_eq!(at(norm, 1.0), far, "{norm}");
-        }
-        for (norm, expected) in [(Norm::Linf, [0.6, 0.1, 0.9]), (Norm::L2, [0.6, 0.175, 0.9])] {
-            let found = at(norm, 0.25);
+        let assert_at = |norm, share, expected: [f64; 3]| {
+            let found = at(norm, share);
             let apart = found.iter().zip(expected).map(|(a, b)| (a - b).abs());
             assert!(apart.fold(0.0, f64::max) < 1e-12, "{norm}: {found:?}");
+        };
+        for norm in Norm::ALL {
+            assert_at(norm, 0.0, origin);
+            assert_at(norm, 1.0, far);
         }
+        assert_at(Norm::Linf, 0.25, [0.6, 0.1, 0.9]);
+        assert_at(Norm::L2, 0.25, [0.6, 0.175, 0.9]);
     }
 }

@@ -1,4 +1,4 @@
-//! HopSkipJump against foolbox, query by query.
+//! `HopSkipJump` against foolbox, query by query.
 
 use resilience::attack::hopskipjump::{Draws, Run, Walk, Walks, origins};
 use resilience::attack::{Rows, State};

@@ -120,6 +120,7 @@ impl Walk {
     }
 
     /// The point that it asks for.
+    #[must_use]
     pub fn asked(&self) -> &[f64] {
         &self.asked
     }
