@@ -101,9 +101,8 @@ pub struct Staged {
 }
 
 /// The attacks of a suite at each of the radii, the smallest first, so that what is broken there
-/// needs no second attack; those that look for the nearest points once, at the largest. Where `finish`
-/// is given, what came closest is attacked once more after the last attack of each radius, at the model
-/// itself.
+/// needs no second attack; looking for nearest points goes with one radius. Where `finish` is given,
+/// what came closest is attacked once more after the last attack of each radius, at the model itself.
 pub fn suite_stages(
     suite: &Suite,
     eps: &[Eps],
@@ -125,8 +124,12 @@ pub fn suite_stages(
                 continue;
             }
             let nearest = attack.goal == Goal::Nearest;
-            if nearest && place + 1 < eps.len() {
-                continue;
+            if nearest && eps.len() > 1 {
+                return Err(CliError::Usage(format!(
+                    "suite {}: {} looks for nearest points, which gives accuracy at every eps at once; \
+                     name one --eps, that of the headline",
+                    suite.name, attack.id
+                )));
             }
             // A radius of its own is there once, whatever else is asked for.
             if attack.eps.is_some() && place > 0 {

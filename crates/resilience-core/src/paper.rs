@@ -80,7 +80,7 @@ pub fn compares_with(summary: &Summary) -> bool {
 }
 
 /// Whether FGSM was the one step from the clean image away from its label that the paper means.
-fn is_plain(settings: &serde_json::Value) -> bool {
+pub(crate) fn is_plain(settings: &serde_json::Value) -> bool {
     let at_most = |name: &str, most| settings[name].as_u64().is_none_or(|count| count <= most);
     let clean = settings["start"].as_str().is_none_or(|start| start == "clean");
     clean && at_most("targets", 0) && at_most("radii", 1)

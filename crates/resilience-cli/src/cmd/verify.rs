@@ -97,8 +97,9 @@ fn told(finding: &Finding) -> String {
     if finding.nearest > 0 {
         let _ = write!(
             text,
-            "\n  nearest points: {} stored, {} proven (in [0, 1], as near as recorded, misclassified)",
-            finding.nearest, finding.nearest_proven
+            "\n  nearest points: {} stored, {} proven (in [0, 1], as near as recorded, misclassified), {} \
+             too close to call",
+            finding.nearest, finding.nearest_proven, finding.nearest_boundary
         );
     }
     for refuted in finding.refuted.iter().take(10) {

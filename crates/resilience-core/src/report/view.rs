@@ -185,10 +185,12 @@ pub fn claim(model: &ModelSummary, at: &EvaluationSummary) -> Option<Claim> {
     let here = |norm, eps: f64| norm == at.norm && eps.to_bits() == at.eps.to_bits();
     let attacks = model.attacks.iter().filter(|attack| here(attack.norm, attack.eps));
     let attacks = attacks
-        .filter(|attack| attack.id == "fgsm")
+        .filter(|attack| attack.id == "fgsm" && paper::is_plain(&attack.settings))
         .map(|attack| Claim { correct: attack.adversarial, labels: attack.labels });
-    let rungs =
-        at.attacks.iter().filter(|attack| attack.id == "fgsm" && attack.scope != Scope::All);
+    let rungs = at.attacks.iter().filter(|stage| {
+        let plain = stage.id == "fgsm" && paper::is_plain(&stage.settings);
+        plain && stage.source.is_none() && stage.scope != Scope::All
+    });
     let rungs =
         rungs.filter_map(|rung| rung.alone.map(|correct| Claim { correct, labels: rung.labels }));
     let curves = model.curves.iter().filter(|curve| curve.attack == "fgsm");

@@ -189,7 +189,9 @@ impl State for Iterate {
         let further = self.ways.f_mul_scalar(1.0 + self.run.overshoot)?;
         let moved = self.origins.f_add(&further)?.f_clamp(0.0, 1.0)?;
         let broken = logits.f_argmax(1, false)?.f_ne_tensor(&self.labels)?;
-        self.current = choose(&broken, &images, &moved)?;
+        // The clean image itself is no find, whatever a close call or a noisy pass says of it.
+        let away = geometry::distance(self.run.threat.norm(), &images, &self.origins)?.f_gt(0.0)?;
+        self.current = choose(&broken.f_logical_and(&away)?, &images, &moved)?;
         Ok(Candidates { images, logits: Some(logits) })
     }
 

@@ -186,7 +186,9 @@ impl Iterate {
         let distances = geometry::distance(norm, &self.current, &self.origins)?;
         let distances = Vec::<f64>::try_from(distances)?;
         for (row, radius) in self.radii.iter_mut().enumerate() {
-            let eps = if broken[row] {
+            // A model that answers otherwise than when it was asked first, or is too close to call, may
+            // call the clean image misclassified: no radius of 0 leads anywhere from there.
+            let eps = if broken[row] && distances[row] > 0.0 {
                 radius.least = radius.least.min(distances[row]);
                 (radius.eps * (1.0 - gamma)).min(radius.least)
             } else if radius.least.is_finite() {
@@ -195,7 +197,8 @@ impl Iterate {
                 distances[row] + margins[row].abs() / slopes[row]
             };
             // A slope of 0 points nowhere: the ball is then the whole box.
-            radius.eps = if eps.is_finite() { eps.min(radius.most) } else { radius.most };
+            let moves = eps.is_finite() && eps > 0.0;
+            radius.eps = if moves { eps.min(radius.most) } else { radius.most };
         }
         Ok(())
     }

@@ -1,13 +1,14 @@
 //! An attack that was stopped while it still got on.
 
 use super::{Answer, DoubtSpec, Subject};
+use crate::attack::Search;
 use crate::error::EngineError;
 
 /// The registry's entry.
 pub static SPEC: DoubtSpec = DoubtSpec {
     id: "loss-still-rising",
     title: "the attack was stopped while it still got on",
-    about: "The run's gradient attack with the most steps again on images that nothing broke: how much of \
+    about: "The run's gradient attack within a radius that has the most steps again on images that nothing broke: how much of \
             the fall of their smallest margins falls in the last tenth of the steps. Founded where that \
             is more than a twentieth (a loss that rises evenly gives a tenth), or where no attack takes more than ten steps.",
     why: "More steps would break more images: the budget decided the figure, not the model.",
@@ -21,9 +22,13 @@ const FEW: u32 = 10;
 
 fn check(subject: &Subject) -> Result<Answer, EngineError> {
     let stages = subject.stages()?;
-    let with_gradients = stages.iter().filter(|done| done.takes_gradients());
+    // A search for nearest points passes through margins outside the ball, which say nothing of eps.
+    let within = stages.iter().filter(|done| done.spec.search == Search::WithinBall);
+    let with_gradients = within.filter(|done| done.takes_gradients());
     let Some(done) = with_gradients.max_by_key(|done| done.attack.steps()) else {
-        return Ok(Answer::unknown("No attack of the run takes gradients."));
+        return Ok(Answer::unknown(
+            "No attack of the run takes gradients and stays within its radius.",
+        ));
     };
     let steps = done.attack.steps();
     let survivors = subject.survivors()?;

@@ -132,6 +132,11 @@ impl<'a> Ledger<'a> {
         self.found.values()
     }
 
+    /// Forward passes that an image has cost in finished rounds beyond so many.
+    pub fn beyond(&self, index: u64, planned: u64) -> u64 {
+        self.found.get(&index).map_or(0, |outcome| outcome.forwards.saturating_sub(planned))
+    }
+
     /// The units that are done.
     pub fn units(&self) -> Result<BTreeSet<Unit>, EngineError> {
         match &self.store {

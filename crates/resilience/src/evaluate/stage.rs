@@ -6,7 +6,7 @@ use resilience_core::context::Context;
 use resilience_core::event::{Event, Unit as Counted};
 use resilience_core::plan::{Keep, ModelPlan, Plan, Stage};
 use resilience_core::record::{
-    AttackOutcome, AttackRecord, CleanOutcome, LabelSource, Scope, Unit,
+    AttackOutcome, AttackRecord, CleanOutcome, Goal, LabelSource, Scope, Unit,
 };
 use resilience_core::store::RunStore;
 use resilience_core::threat::{Norm, Threat};
@@ -441,10 +441,19 @@ impl<'a> Work<'a> {
             live -= fallen.len();
             ledger.fallen(context, &fallen, step, live)
         };
-        let left = match self.stage.source {
-            None => pool.round(context, &rows, truth, spent, &mut hear)?,
-            Some(_) => pool.round_elsewhere(context, &rows, &truth, spent, &mut hear)?,
+        let mut left = if self.stage.source.is_none() {
+            pool.round(context, &rows, truth, spent, &mut hear)?
+        } else {
+            let source = &self.looked_at.name;
+            pool.round_elsewhere(context, source, (&rows, &truth), spent, &mut hear)?
         };
+        if self.stage.goal == Goal::Nearest {
+            // Nothing leaves, so that every nearer point of the rounds before has cost a look more.
+            for decided in &mut left {
+                let index = decided.outcome.index;
+                decided.outcome.forwards += ledger.beyond(index, spent.forwards);
+            }
+        }
         ledger.finish(context, unit, &left)
     }
 

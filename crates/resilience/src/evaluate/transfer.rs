@@ -7,6 +7,7 @@ use tch::{Kind, Tensor};
 
 use super::check_cancelled;
 use super::pool::{Decided, Hear, Pool};
+use super::verdict::check_finite;
 use crate::attack::Rows;
 use crate::error::EngineError;
 use crate::geometry;
@@ -15,14 +16,14 @@ use crate::model::Passes;
 use crate::rows::{choose, copied, lay_over};
 
 impl Pool<'_> {
-    /// Carries out a round at the oracle's model and shows the judge what came out: of each image the
+    /// Carries out a round at the oracle's model, of that name, and shows the judge what came out: of each image the
     /// candidate in ball and box that the oracle's model was most sure of taking for another class. No
     /// image leaves before. The rest is as in [`Pool::round`].
     pub fn round_elsewhere(
         &self,
         context: &mut Context,
-        rows: &Rows,
-        truth: &[u32],
+        source: &str,
+        (rows, truth): (&Rows, &[u32]),
         spent: Passes,
         hear: &mut Hear,
     ) -> Result<Vec<Decided>, EngineError> {
@@ -43,9 +44,16 @@ impl Pool<'_> {
                 None => self.oracle.logits(&images)?,
             };
             cost += self.oracle.take_cost();
-            let limit = self.threat.eps().value() + geometry::TOLERANCE;
+            check_finite(source, &logits, &rows.indices)?;
+            let limit = |share: f64| share * self.threat.eps().value() + geometry::TOLERANCE;
             let reach = geometry::reach(self.threat.norm(), &images, &rows.images)?;
-            let may = reach.iter().map(|&(distance, inside)| inside && distance <= limit);
+            for (&index, &(distance, inside)) in rows.indices.iter().zip(&reach) {
+                if !inside || distance > limit(state.reach()) {
+                    let (attack, threat) = (self.id, self.threat);
+                    return Err(EngineError::OutsideThreat { attack, index, distance, threat });
+                }
+            }
+            let may = reach.iter().map(|&(distance, _)| distance <= limit(1.0));
             let may = Tensor::f_from_slice(&may.collect::<Vec<bool>>())?;
             let margins = loss::margins(&logits, &rows.labels)?;
             let better = margins.f_lt_tensor(&margin)?.f_logical_and(&may)?;

@@ -51,6 +51,8 @@ pub struct Finding {
     pub nearest: u64,
     /// Those that are in the box, no farther away than recorded, and misclassified.
     pub nearest_proven: u64,
+    /// Those that are classified correctly, but whose recorded margin is below the tolerance.
+    pub nearest_boundary: u64,
     /// What each threat's robust accuracy comes to.
     pub threats: Vec<Bound>,
     /// Survivors that were attacked again.
@@ -131,7 +133,9 @@ struct Claim {
 struct Held {
     /// Images of those that do.
     proven: Vec<u64>,
-    /// Those of them that do as 8-bit pixels as well.
+    /// Those that are too close to call.
+    boundary: u64,
+    /// Those that hold as 8-bit pixels as well.
     survive_rounding: u64,
 }
 
@@ -164,6 +168,7 @@ impl Check<'_> {
             margin_difference: 0.0,
             nearest: 0,
             nearest_proven: 0,
+            nearest_boundary: 0,
             threats: Vec::new(),
             replays: Vec::new(),
         };
@@ -272,6 +277,7 @@ impl Check<'_> {
         let found = self.claims(context, task, record, (&claims, &example), finding)?;
         finding.examples += claims.len() as u64;
         finding.proven += found.proven.len() as u64;
+        finding.boundary += found.boundary;
         finding.survive_rounding += found.survive_rounding;
         if record.goal == Goal::Nearest && self.job.plan.keep != Keep::None {
             let mut claims: Vec<Claim> = Vec::new();
@@ -284,6 +290,7 @@ impl Check<'_> {
             let nearest = self.claims(context, task, record, (&claims, &example), finding)?;
             finding.nearest += claims.len() as u64;
             finding.nearest_proven += nearest.proven.len() as u64;
+            finding.nearest_boundary += nearest.boundary;
         }
         Ok(found.proven)
     }
@@ -364,7 +371,7 @@ impl Check<'_> {
                 // Of a noisy model's passes most have to be wrong, of another's the only one.
                 let image = images.f_narrow(0, row as i64, 1)?;
                 if claim.margin.abs() < MARGIN_TOLERANCE || self.is_close(&image)? {
-                    finding.boundary += 1;
+                    held.boundary += 1;
                 } else {
                     refute(format!(
                         "is classified correctly, with a margin of {:.3e}; {:.3e} was recorded",

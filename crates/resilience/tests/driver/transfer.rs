@@ -24,7 +24,7 @@ fn both(images: &Images) -> Plan {
         source: Some(source),
         ..stage(
             "pgd",
-            json!({"steps": 4, "restarts": 2}),
+            json!({"steps": 4}),
             (Norm::Linf, "0.05"),
             Scope::Correct,
             images.len() as u64,
@@ -93,9 +93,7 @@ fn examples_of_one_model_are_shown_to_the_other() {
         let shared = (0..GALLERY).filter_map(|index| of(one, index).zip(of(other, index)));
         let shared: Vec<(Example, Example)> = shared.collect();
         assert!(shared.len() > 3, "{}", shared.len());
-        // The second restart meets only what the first has left, which differs between the two.
-        let same = shared.iter().filter(|(x, y)| x == y).count();
-        assert!(2 * same > shared.len(), "{same} of {}", shared.len());
+        assert!(shared.iter().all(|(x, y)| x == y), "they depend on whom they are shown to");
     }
     let again = tempfile::tempdir().unwrap();
     let mut whole = RunStore::create(again.path(), &provenance(), &plan).unwrap();

@@ -143,6 +143,27 @@ fn fmn_comes_down_to_the_nearest_boundary() {
     }
 }
 
+/// Would catch a search that takes a clean image which the model calls misclassified (a noisy pass, a close
+/// call) for a find at no distance, and never leaves it.
+#[test]
+fn a_clean_image_is_no_find() {
+    let model = Linear::new(SHAPES[1], 3);
+    for (spec, norm) in
+        [(&fmn::SPEC, Norm::Linf), (&fmn::SPEC, Norm::L1), (&deepfool::SPEC, Norm::L2)]
+    {
+        let (x, y) = at_distance(&model, SHAPES[1], norm, 0.02);
+        let other = (y + 1).remainder(3);
+        let found = attacked(spec, &model, (&x, &other), (norm, 0.1), 5);
+        assert!(found.iter().all(|&distance| distance == 0.0), "they begin misclassified");
+        let settings = Settings::resolve(spec.id, spec.settings, &[]).unwrap();
+        let threat = Threat::new(norm, Eps::new(0.1).unwrap()).unwrap();
+        let attack = plan(spec, threat, 3, &settings).unwrap().attack;
+        let last = Case::new(spec, attack.as_ref(), &model, (&x, &other)).round(0).unwrap();
+        let moved = geometry::distance(norm, last.last().unwrap(), &x).unwrap();
+        assert!(moved.min().double_value(&[]) > 0.0, "{} {norm}: {moved}", spec.id);
+    }
+}
+
 /// Would catch a search for the weight of the margin that does not close in on the boundary, on models
 /// whose constants are far from the first that is tried: it is found within 2 %.
 #[test]

@@ -15,8 +15,9 @@ struct TransferTemplate {
 /// One attack at one radius: what each model leaves of the examples made on each.
 pub struct Matrix {
     run: usize,
+    /// The attack with all its settings, its labels and radius.
     attack: String,
-    /// `PGD, 40 steps, linf 8/255, CIFAR-10 test, the first 1,000 images`.
+    /// `PGD, linf 8/255, true labels (steps 40, …), CIFAR-10 test, n = 1,000`.
     pub title: String,
     /// The models that examples were shown to, and their clean accuracy on the same images.
     pub shown_to: Vec<(String, Correct)>,
@@ -39,10 +40,10 @@ pub fn matrices(view: &View<'_>) -> Vec<Matrix> {
         for at in &subject.model.evaluations {
             for stage in &at.attacks {
                 let Some(source) = &stage.source else { continue };
-                let attack = attack(at, stage);
+                let attack = key(at, stage);
                 let same = |matrix: &Matrix| matrix.run == subject.run && matrix.attack == attack;
                 let place = matrices.iter().position(same).unwrap_or_else(|| {
-                    matrices.push(Matrix::new(subject, at, &attack));
+                    matrices.push(Matrix::new(subject, (at, stage), attack.clone()));
                     matrices.len() - 1
                 });
                 matrices[place].take(source, (&subject.name, at.clean), stage.alone);
@@ -52,21 +53,31 @@ pub fn matrices(view: &View<'_>) -> Vec<Matrix> {
     matrices
 }
 
-/// The attack with its radius: `PGD, 40 steps, linf 8/255`.
+/// What tells one attack from another.
+fn key(at: &EvaluationSummary, stage: &StageSummary) -> String {
+    format!("{} {} {:?} {} {}", stage.id, stage.settings, stage.labels, at.norm, at.eps)
+}
+
+/// The attack with its radius: `PGD, linf 8/255, true labels (steps 40, …)`.
 fn attack(at: &EvaluationSummary, stage: &StageSummary) -> String {
-    let budget = words::budget(&stage.settings);
-    let parts = [words::attack(&stage.id), budget, words::radius(at.norm, &at.eps_text)];
-    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ")
+    let settings = words::settings(&stage.settings);
+    let settings = if settings.is_empty() { settings } else { format!(" ({settings})") };
+    let threat = words::threat(&stage.id, at.norm, &at.eps_text);
+    format!("{threat}, {}{settings}", words::labels(stage.labels))
 }
 
 impl Matrix {
-    fn new(subject: &Subject<'_>, at: &EvaluationSummary, attack: &str) -> Self {
+    fn new(
+        subject: &Subject<'_>,
+        (at, stage): (&EvaluationSummary, &StageSummary),
+        key: String,
+    ) -> Self {
         let set = &subject.model.dataset;
         let (data, n) = (words::dataset(&set.name), words::count(at.n));
         Self {
             run: subject.run,
-            attack: attack.to_owned(),
-            title: format!("{attack}, {data} {}, n = {n}", set.split),
+            attack: key,
+            title: format!("{}, {data} {}, n = {n}", attack(at, stage), set.split),
             shown_to: Vec::new(),
             made_on: Vec::new(),
         }

@@ -127,7 +127,8 @@ fn told_apart(at: &EvaluationSummary, stage: &StageSummary) -> String {
         return format!("{} on the closest", words::attack(&stage.id));
     }
     if let Some(source) = &stage.source {
-        return format!("{} made on {}", words::attack(&stage.id), printable(source));
+        let attack = words::rung(&stage.id, &stage.settings);
+        return format!("{attack} made on {}", printable(source));
     }
     let alike = |twin: &&StageSummary| twin.id == stage.id && twin.scope != Scope::Closest;
     let mut twins = at.attacks.iter().filter(alike).filter(|twin| *twin != stage);
