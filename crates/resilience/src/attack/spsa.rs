@@ -56,7 +56,7 @@ pub static SPEC: AttackSpec = AttackSpec {
             directions, and follows it with Adam. It needs no gradient, so that a model that hides or \
             shatters its gradient does not stop it, and it smooths over distances of delta. 25,700 queries \
             an image by default, most of which go into the estimate: where Square gets through, it \
-            is cheaper. In L1 it is weak, because few entries of an estimate are known well.",
+            is cheaper.",
     norms: &Norm::ALL,
     search: Search::WithinBall,
     settings: &[
