@@ -65,7 +65,7 @@ mod tests {
         let origins = ((&line * 0.7).sin() * 0.5 + 0.5).view([3, 3, 4, 5]);
         let images = &origins + (&line * 1.9).sin().view([3, 3, 4, 5]);
         for norm in Norm::ALL {
-            let radii = [0.05, 0.4, 2.0];
+            let radii = [0.05, 0.4, 0.9];
             let found = project_each(norm, &images, &origins, &radii).unwrap();
             for (row, radius) in (0..).zip(radii) {
                 let threat = Threat::new(norm, radius.to_string().parse().unwrap()).unwrap();
