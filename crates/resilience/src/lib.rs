@@ -8,6 +8,7 @@
 //! [`recipe`] turns a batch into weight gradients, [`optim`] into steps, and [`train`] is the only
 //! loop. [`rng`] keys everything random.
 
+mod adam;
 pub mod attack;
 pub mod audit;
 pub mod augment;

@@ -30,15 +30,14 @@
 //! Other than in the reference nothing hangs on the other images of a batch, the candidate at which an
 //! image stalls counts, saved steps are not given up, and no constant exceeds 1e10.
 
-mod adam;
 mod constant;
 
 use resilience_core::threat::Norm;
 use tch::{Kind, Tensor};
 
-use self::adam::Adam;
 use self::constant::Constant;
 use super::{Attack, AttackSpec, Candidates, Request, Rows, Search, State};
+use crate::adam::Adam;
 use crate::error::EngineError;
 use crate::loss;
 use crate::model::{Oracle, Passes, Span};
@@ -217,7 +216,8 @@ impl Iterate {
         // Of x by w: (1 - tanh^2 w) / 2 = 2 x (1 - x).
         let bend = images.f_mul(&images.f_neg()?.f_add_scalar(1.0)?)?.f_mul_scalar(2.0)?;
         let taken: Vec<i32> = self.constants.iter().map(|constant| constant.taken() + 1).collect();
-        let step = self.adam.step(&slope.f_mul(&bend)?, &taken)?;
+        self.adam.gather(&slope.f_mul(&bend)?)?;
+        let step = self.adam.step(&taken)?;
         self.current = self.current.f_sub(&step.f_mul_scalar(self.run.step_size)?)?;
         Ok(())
     }

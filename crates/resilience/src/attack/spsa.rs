@@ -35,6 +35,7 @@ use resilience_core::threat::{Norm, Threat};
 use tch::{Kind, Tensor};
 
 use super::{Attack, AttackSpec, Candidates, Rows, Search, State};
+use crate::adam::Adam;
 use crate::error::EngineError;
 use crate::geometry::{self, SparseStep};
 use crate::loss;
@@ -159,7 +160,8 @@ impl State for Keyed {
 
     fn tensors(&mut self) -> Vec<&mut Tensor> {
         let it = &mut self.iterate;
-        vec![&mut it.origins, &mut it.labels, &mut it.current, &mut it.mean, &mut it.square]
+        let own = [&mut it.origins, &mut it.labels, &mut it.current];
+        own.into_iter().chain(it.adam.tensors()).collect()
     }
 
     fn keep(&mut self, rows: &[usize]) {
@@ -191,8 +193,7 @@ pub struct Iterate {
     origins: Tensor,
     labels: Tensor,
     current: Tensor,
-    mean: Tensor,   // like the images, of gradients, Adam's first moment
-    square: Tensor, // likewise, of their squares, its second
+    adam: Adam,
 }
 
 impl Iterate {
@@ -204,8 +205,7 @@ impl Iterate {
             taken: 0,
             labels: rows.labels.shallow_clone(),
             current: origins.shallow_clone(),
-            mean: origins.f_zeros_like()?,
-            square: origins.f_zeros_like()?,
+            adam: Adam::of(&origins)?,
             origins,
         })
     }
@@ -214,7 +214,7 @@ impl Iterate {
     pub fn step(&mut self, oracle: &Oracle, draw: &mut Draw) -> Result<Candidates, EngineError> {
         let gradient = self.estimate(oracle, draw)?;
         self.taken += 1;
-        self.gather(&gradient)?;
+        self.adam.gather(&gradient)?;
         self.current = self.advance()?;
         let images = self.current.shallow_clone();
         let logits = oracle.logits(&images)?;
@@ -248,27 +248,15 @@ impl Iterate {
         Ok(gradient.f_to_kind(self.current.kind())?)
     }
 
-    /// Adam's moments with one more gradient.
-    fn gather(&mut self, gradient: &Tensor) -> Result<(), EngineError> {
-        let mixed = |before: &Tensor, new: &Tensor, kept: f64| {
-            before.f_mul_scalar(kept)?.f_add(&new.f_mul_scalar(1.0 - kept)?)
-        };
-        self.mean = mixed(&self.mean, gradient, FIRST)?;
-        self.square = mixed(&self.square, &gradient.f_square()?, SECOND)?;
-        Ok(())
-    }
-
     /// The next point.
     fn advance(&self) -> Result<Tensor, EngineError> {
         let (threat, current) = (self.run.threat, &self.current);
         let length = self.run.step_size * threat.eps().value();
-        let unbiased = |kept: f64| 1.0 - kept.powi(self.taken as i32);
         let numbers: i64 = current.size()[1..].iter().product();
         if !geometry::moves_sparsely(threat.norm()) {
             let rate = length / geometry::reaches_all(threat.norm(), numbers);
-            let size = self.square.f_sqrt()?.f_div_scalar(unbiased(SECOND).sqrt())?;
-            let change = self.mean.f_div(&size.f_add_scalar(TINY)?)?;
-            let moved = current.f_sub(&change.f_mul_scalar(rate / unbiased(FIRST))?)?;
+            let taken = vec![self.taken as i32; current.size()[0] as usize];
+            let moved = current.f_sub(&self.adam.step(&taken)?.f_mul_scalar(rate)?)?;
             return geometry::project(threat, &moved, &self.origins);
         }
         let n = current.size()[0] as usize;
@@ -279,12 +267,6 @@ impl Iterate {
             lengths: &vec![length; n],
             kept: &vec![geometry::kept(self.run.sparsity, numbers as usize); n],
         };
-        geometry::ascend_sparsely(&from, &geometry::inwards(current, &self.mean.f_neg()?)?)
+        geometry::ascend_sparsely(&from, &geometry::inwards(current, &self.adam.mean().f_neg()?)?)
     }
 }
-
-/// What Adam keeps of the mean of gradients, and of that of their squares.
-const FIRST: f64 = 0.9;
-const SECOND: f64 = 0.999;
-/// Keeps Adam's quotient finite.
-const TINY: f64 = 1e-8;
