@@ -22,7 +22,7 @@ ARGS ?=
 export MODEL WEIGHTS AUTOATTACK
 ROUNDS ?= 5
 
-.PHONY: help libtorch build reproduce test test-full test-slurm lint doc bench clean
+.PHONY: help libtorch build reproduce test test-full test-cuda test-slurm lint doc bench clean
 
 help:  ## print this list (the default)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -42,6 +42,9 @@ test: lint doc  ## check the format, lint, build the documentation, run the test
 
 test-full: lint doc  ## the same with the slow tests (whole data sets)
 	@$(WITH_LIBTORCH) $(CARGO) test $(CARGO_FLAGS) -- --include-ignored
+
+test-cuda:  ## hold networks on a CUDA device against the same on the processor (needs such a device)
+	@$(WITH_LIBTORCH) $(CARGO) test --locked -p resilience --features cuda-tests --test cuda
 
 test-slurm:  ## do an evaluation as a Slurm array, on a cluster of this machine (needs slurm-wlm)
 	@$(WITH_LIBTORCH) CARGO="$(CARGO)" scripts/slurm-test.sh

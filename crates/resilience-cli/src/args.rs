@@ -35,10 +35,14 @@ pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
-    /// Threads to compute with [default: all cores]. Results are bit for bit the same only for the
-    /// same number.
+    /// Threads to compute with [default: all cores; beside a GPU half of them, at most 8]. Results are bit
+    /// for bit the same only for the same number.
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub threads: Option<u32>,
+    /// Where networks compute: cpu, cuda (the first CUDA device) or cuda:N. Attacks and verdicts stay on
+    /// the processor.
+    #[arg(long, global = true, value_name = "DEVICE", default_value = "cpu")]
+    pub device: String,
 }
 
 #[derive(Debug, Subcommand)]

@@ -21,11 +21,13 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// Reads the machine, and sets the number of threads (all cores where none is given).
+    /// Reads the machine, and sets the number of threads (all cores where none is given, and fewer
+    /// beside a GPU). Networks compute on the device that was chosen before.
     #[expect(clippy::disallowed_methods, reason = "this is the clock that is passed in")]
     pub fn new(threads: Option<u32>) -> Self {
+        let device = resilience::device_name();
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        resilience::set_threads(threads.unwrap_or(cores as u32));
+        resilience::set_threads(threads.unwrap_or_else(|| usual_threads(cores as u32, &device)));
         let now = SystemTime::now();
         Self {
             began: Instant::now(),
@@ -36,7 +38,7 @@ impl Environment {
                 cpu: processor(),
                 threads: resilience::threads(),
                 os: format!("{} {}", env::consts::OS, env::consts::ARCH),
-                device: "cpu".to_owned(),
+                device,
             },
             threads,
         }
@@ -112,6 +114,13 @@ impl Clock for Environment {
     }
 }
 
+/// How many threads are computed with where nobody says it: all cores, or beside a GPU half of them and at
+/// most eight. There the threads have little to do between two passes, and more of them take the
+/// processor from the one that the GPU waits for (BENCHMARKS.md).
+fn usual_threads(cores: u32, device: &str) -> u32 {
+    if device == "cpu" { cores } else { (cores / 2).clamp(1, 8) }
+}
+
 /// The command line as it can be typed again, without the place of the program.
 fn command_line() -> String {
     let words = env::args_os().skip(1).map(|word| quoted(&word.to_string_lossy()));
@@ -136,4 +145,16 @@ fn processor() -> String {
     let brand = system.cpus().first().map_or("", |cpu| cpu.brand()).trim();
     let brand = if brand.is_empty() { "unknown processor" } else { brand };
     format!("{brand}, {cores} cores")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Would catch a GPU that waits for a crowd of threads, and a processor that is left half idle.
+    #[test]
+    fn few_threads_go_with_a_gpu() {
+        let threads = |cores| [usual_threads(cores, "cpu"), usual_threads(cores, "cuda:0")];
+        assert_eq!([1, 2, 16, 64].map(threads), [[1, 1], [2, 1], [16, 8], [64, 8]]);
+    }
 }

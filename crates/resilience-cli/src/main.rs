@@ -20,12 +20,18 @@ use clap::Parser;
 
 use crate::args::Cli;
 use crate::environment::Environment;
+use crate::error::CliError;
 use crate::screen::Screen;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let environment = Environment::new(cli.threads);
     let mut screen = Screen::new();
+    if let Err(error) = resilience::set_device(&cli.device) {
+        let error = CliError::from(error);
+        screen.error(&error);
+        return ExitCode::from(error.code());
+    }
+    let environment = Environment::new(cli.threads);
     #[cfg(unix)]
     if let Err(error) =
         signal_hook::flag::register(signal_hook::consts::SIGTERM, screen.stop_flag())

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use resilience::batch::Batch;
-use resilience::evaluate::{self, CHUNKS, COMPARED, Probe};
+use resilience::evaluate::{self, COMPARED, Probe};
 use resilience_core::context::Context;
 use resilience_core::dataset::Images;
 use resilience_core::plan::{Keep, ModelPlan, Plan, Shard};
@@ -30,7 +30,7 @@ pub fn probe(
     environment: &Environment,
 ) -> Result<Vec<ModelPlan>, CliError> {
     let mut plans = Vec::new();
-    let batch = Batch::leading(images, CHUNKS[CHUNKS.len() - 1])?;
+    let batch = Batch::leading(images, evaluate::most_at_once())?;
     for model in loaded {
         models::check_all_fit(&model.describe.described, images)?;
         let views = match shard {

@@ -13,6 +13,7 @@ pub mod attack;
 pub mod audit;
 pub mod augment;
 pub mod batch;
+mod device;
 pub mod error;
 pub mod evaluate;
 pub mod geometry;
@@ -33,6 +34,7 @@ mod threads;
 pub mod train;
 pub mod zoo;
 
+pub use device::{device_name, set_device};
 pub use error::EngineError;
 pub use threads::{set_threads, threads};
 

@@ -4,7 +4,7 @@ use num_traits::Float;
 use rayon::prelude::{IndexedParallelIterator, ParallelIterator, ParallelSlice, ParallelSliceMut};
 use resilience_core::method::Optimiser as Rule;
 use tch::kind::Element;
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use crate::error::EngineError;
 use crate::host::numbers_mut;
@@ -71,22 +71,28 @@ impl Optimiser {
     pub fn step(&mut self, factor: f64) -> Result<(), EngineError> {
         let _guard = tch::no_grad_guard();
         self.steps += 1;
+        let update = self.update(factor);
+        for slot in &mut self.slots {
+            match (slot.parameter.device(), slot.parameter.kind()) {
+                (Device::Cpu, Kind::Double) => slot.step::<f64>(update)?,
+                (Device::Cpu, _) => slot.step::<f32>(update)?,
+                _ => slot.step_where_it_is(update)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// What a step with this factor does to every parameter.
+    fn update(&self, factor: f64) -> Update {
         let rate = self.rule.learning_rate() * factor;
         let steps = i32::try_from(self.steps).unwrap_or(i32::MAX);
-        let update = match self.rule {
+        match self.rule {
             Rule::Adam { weight_decay, .. } => Update::adam(rate, steps, 0.0, weight_decay),
             Rule::Adamw { weight_decay, .. } => Update::adam(rate, steps, rate * weight_decay, 0.0),
             Rule::Sgd { momentum, nesterov, weight_decay, .. } => {
                 Update::Sgd { rate, momentum, nesterov, decay: weight_decay }
             }
-        };
-        for slot in &mut self.slots {
-            match slot.parameter.kind() {
-                Kind::Double => slot.step::<f64>(update)?,
-                _ => slot.step::<f32>(update)?,
-            }
         }
-        Ok(())
     }
 
     /// Its state: the number of steps, and what it remembers of each parameter.
@@ -147,19 +153,24 @@ impl Update {
 }
 
 impl Slot {
-    /// A step of this parameter: everything is read and written once, on all threads.
+    fn gradient(&self) -> Result<Tensor, EngineError> {
+        let found = self.parameter.f_grad()?;
+        if found.defined() {
+            return Ok(found);
+        }
+        Err(EngineError::Input {
+            what: "optimiser",
+            expected: format!("a gradient of {}", self.name),
+            found: "none: no loss was differentiated".to_owned(),
+        })
+    }
+
+    /// A step of this parameter on the host: everything is read and written once, on all threads.
     fn step<T: Element + Float + Send + Sync>(
         &mut self,
         update: Update,
     ) -> Result<(), EngineError> {
-        let found = self.parameter.f_grad()?;
-        if !found.defined() {
-            return Err(EngineError::Input {
-                what: "optimiser",
-                expected: format!("a gradient of {}", self.name),
-                found: "none: no loss was differentiated".to_owned(),
-            });
-        }
+        let found = self.gradient()?;
         // Mostly it lies as its parameter does, and is shared.
         let mut gradient = found.shallow_clone();
         if gradient.stride() != self.parameter.stride() {
@@ -211,6 +222,38 @@ impl Slot {
     }
 }
 
+impl Slot {
+    /// The same step in libtorch's operations, for a parameter on another device.
+    fn step_where_it_is(&mut self, update: Update) -> Result<(), EngineError> {
+        let mut gradient = self.gradient()?;
+        let p = &mut self.parameter;
+        match (update, self.memory.as_mut_slice()) {
+            (Update::Adam { step_size, scale, shrink, decay }, [mean, square]) => {
+                let along = gradient.f_add(&p.f_mul_scalar(decay)?)?;
+                let _ = mean.f_lerp_(&along, 1.0 - BETA1)?;
+                let fresh = along.f_square()?.f_mul_scalar(1.0 - BETA2)?;
+                let _ = square.f_mul_scalar_(BETA2)?.f_add_(&fresh)?;
+                let length = square.f_sqrt()?.f_div_scalar(scale)?.f_add_scalar(EPSILON)?;
+                let step = mean.f_div(&length)?.f_mul_scalar(step_size)?;
+                let _ = p.f_mul_scalar_(1.0 - shrink)?.f_sub_(&step)?;
+            }
+            (Update::Sgd { rate, momentum, nesterov, decay }, [buffer]) => {
+                let along = gradient.f_add(&p.f_mul_scalar(decay)?)?;
+                let _ = buffer.f_mul_scalar_(momentum)?.f_add_(&along)?;
+                let along = if nesterov {
+                    along.f_add(&buffer.f_mul_scalar(momentum)?)?
+                } else {
+                    buffer.shallow_clone()
+                };
+                let _ = p.f_sub_(&along.f_mul_scalar(rate)?)?;
+            }
+            _ => unreachable!("a slot remembers what its rule needs"),
+        }
+        let _ = gradient.f_zero_()?;
+        Ok(())
+    }
+}
+
 fn number<T: Float>(value: f64) -> T {
     T::from(value).unwrap_or_else(T::nan)
 }
@@ -219,7 +262,6 @@ fn number<T: Float>(value: f64) -> T {
 mod tests {
     use super::*;
     use crate::layout::channels_last;
-    use tch::Device;
 
     fn wave(shape: &[i64], pace: f64) -> Tensor {
         let n = shape.iter().product::<i64>();
@@ -253,6 +295,45 @@ mod tests {
                 assert!(apart < 3e-7, "{shape:?}, step {step}: {apart}");
                 assert_eq!(tensor.grad().abs().max().double_value(&[]).to_bits(), 0);
             }
+        }
+    }
+
+    /// Would catch a step on another device that is not the step on the host: three steps of every rule
+    /// with all it has, in f64, from the same state.
+    #[test]
+    fn steps_of_tensors_are_those_on_the_host() {
+        let rate = 0.01;
+        let adam = |weight_decay| Rule::Adam { learning_rate: rate, weight_decay };
+        let sgd = |nesterov| Rule::Sgd {
+            learning_rate: rate,
+            momentum: 0.9,
+            nesterov,
+            weight_decay: 0.05,
+        };
+        let decoupled = Rule::Adamw { learning_rate: rate, weight_decay: 0.05 };
+        for rule in [adam(0.0), adam(0.05), decoupled, sgd(false), sgd(true)] {
+            let optimisers = [(); 2].map(|()| {
+                let tensor = wave(&[3, 5], 0.7).to_kind(Kind::Double).set_requires_grad(true);
+                let parameter = Parameter { name: "w".to_owned(), tensor, trainable: true };
+                (Optimiser::new([&parameter].into_iter(), rule).unwrap(), parameter)
+            });
+            let [(mut host, at_host), (mut other, elsewhere)] = optimisers;
+            for step in 1..=3 {
+                let gradient = wave(&[3, 5], 0.3 * f64::from(step));
+                for parameter in [&at_host, &elsewhere] {
+                    (&parameter.tensor * &gradient).sum(Kind::Double).backward();
+                }
+                host.step(0.5).unwrap();
+                let _guard = tch::no_grad_guard();
+                other.steps += 1;
+                let update = other.update(0.5);
+                other.slots[0].step_where_it_is(update).unwrap();
+                let apart = (at_host.tensor.detach() - elsewhere.tensor.detach()).abs().max();
+                assert!(apart.double_value(&[]) < 1e-15, "{rule:?}, step {step}: {apart:?}");
+                assert_eq!(elsewhere.tensor.grad().abs().max().double_value(&[]).to_bits(), 0);
+            }
+            let moved = (at_host.tensor.detach() - wave(&[3, 5], 0.7)).abs().max();
+            assert!(moved.double_value(&[]) > 1e-3, "{rule:?}");
         }
     }
 }

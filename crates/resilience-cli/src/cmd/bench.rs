@@ -2,7 +2,7 @@
 
 use resilience::EngineError;
 use resilience::batch::Batch;
-use resilience::evaluate::{self, CHUNKS, COMPARED, Choice, Forecast, Pace, Probe};
+use resilience::evaluate::{self, COMPARED, Choice, Forecast, Pace, Probe};
 use resilience_core::dataset::{self, Places, Split};
 use resilience_core::event::{Event, Observer, Unit};
 use resilience_core::plan::ModelPlan;
@@ -67,7 +67,7 @@ fn images(
     loaded: &Loaded,
     screen: &mut Screen,
 ) -> Result<(Batch, String), CliError> {
-    let most = CHUNKS.into_iter().max().unwrap_or(COMPARED);
+    let most = evaluate::most_at_once();
     let Some(data) = arguments.data.as_deref() else {
         let spec = loaded.describe.shape()?;
         let batch = Batch::random(most, spec.input, spec.classes)?;
@@ -102,10 +102,10 @@ fn try_form(
         return Ok(left_out("left out, because the model has no such form on this machine"));
     }
     let task = format!("{}: {}", loaded.model.name, view.name());
-    let total = Some(CHUNKS.iter().sum());
+    let total = Some(evaluate::chunks().iter().sum());
     screen.event(Event::Started { task, total, unit: Unit::Images });
     let mut trial = Trial { view, paces: Vec::new(), left_out: None };
-    for chunk in CHUNKS {
+    for &chunk in evaluate::chunks() {
         if screen.cancelled() {
             return Err(EngineError::Cancelled.into());
         }

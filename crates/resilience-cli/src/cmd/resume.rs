@@ -42,6 +42,14 @@ pub fn run(
             plan.threads
         ));
     }
+    let (then, now) = (store.provenance()?.machine.device, environment.machine().device);
+    if then != now {
+        screen.notice(&format!(
+            "This run was begun on {then} and goes on on {now}: its random numbers are the same, but the \
+             network's floats are rounded otherwise, so that single outcomes may differ from those of an \
+             unbroken run. Give --device {then} for the same ones."
+        ));
+    }
     results::evaluate(&plan, &loaded, &images, &mut store, environment, screen)?;
     if results::to_audit(&plan) && !arguments.no_audit {
         results::audit(&loaded, &images, &mut store, environment, screen)?;

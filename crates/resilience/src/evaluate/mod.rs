@@ -29,8 +29,8 @@ pub use self::forecast::{Forecast, forecast};
 pub use self::nearest::Near;
 pub use self::pool::{Decided, Pool};
 pub use self::probe::{
-    CHUNKS, COMPARED, Choice, Pace, Probe, choose, is_noisy, multiplies_faster_in_bf16, pace,
-    probe, product_seconds,
+    COMPARED, Choice, Pace, Probe, choose, chunks, is_noisy, most_at_once,
+    multiplies_faster_in_bf16, pace, probe, product_seconds,
 };
 pub use self::stage::{CLOSEST, completed, planned, settings};
 pub use self::verdict::{Judge, Verdict};

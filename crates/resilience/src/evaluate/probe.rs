@@ -6,6 +6,7 @@ use resilience_core::view::View;
 use tch::{Device, Kind, Tensor};
 
 use crate::batch::Batch;
+use crate::device::device;
 use crate::error::EngineError;
 use crate::loss;
 use crate::model::{Differentiable, Model, Oracle};
@@ -13,8 +14,10 @@ use crate::threads::Threads;
 
 /// Images that forms are compared with.
 pub const COMPARED: u64 = 32;
-/// How many images at once are tried with the fastest form.
-pub const CHUNKS: [u64; 4] = [32, 64, 128, 256];
+/// How many images at once are tried with the fastest form on a processor.
+const CHUNKS: [u64; 4] = [32, 64, 128, 256];
+/// And on a CUDA device, which has more to keep busy.
+const CUDA_CHUNKS: [u64; 6] = [32, 64, 128, 256, 512, 1024];
 /// What the trial of larger chunks is expected to take at most, in seconds.
 const BUDGET: f64 = 1.0;
 /// A later form has to be faster by this much than an earlier one, so that the same machine chooses the
@@ -22,6 +25,18 @@ const BUDGET: f64 = 1.0;
 const CLEARLY: f64 = 1.2;
 /// A larger chunk takes more memory, and has to be faster by this much.
 const WORTH: f64 = 1.03;
+
+/// How many images at once are tried on the device that networks compute on.
+#[must_use]
+pub fn chunks() -> &'static [u64] {
+    if device().is_cuda() { &CUDA_CHUNKS } else { &CHUNKS }
+}
+
+/// The most of them.
+#[must_use]
+pub fn most_at_once() -> u64 {
+    chunks().iter().copied().max().unwrap_or(COMPARED)
+}
 
 /// What was found.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -132,7 +147,7 @@ pub fn choose(
     }
     let Some(mut best) = best else { return Ok(None) };
     let mut spent = 0.0;
-    for chunk in CHUNKS.into_iter().filter(|&chunk| chunk > COMPARED) {
+    for &chunk in chunks().iter().filter(|&&chunk| chunk > COMPARED) {
         spent += best.pace.trial(chunk);
         if spent > BUDGET {
             break;
@@ -176,8 +191,11 @@ pub fn pace(
 
 /// Whether the machine multiplies matrices in bf16 faster than in f32. Where it cannot do it at all,
 /// trying a whole network would take minutes: an x86 processor without instructions for it is not
-/// asked, since a busy one may answer anything.
+/// asked, since a busy one may answer anything. On a CUDA device a trial of the network costs little.
 pub fn multiplies_faster_in_bf16(clock: &dyn Clock) -> Result<bool, EngineError> {
+    if device().is_cuda() {
+        return Ok(true);
+    }
     #[cfg(target_arch = "x86_64")]
     if !is_x86_feature_detected!("avx512bf16") {
         return Ok(false);

@@ -1,7 +1,9 @@
-//! Makes the parameters of a network, with initial weights as PyTorch draws them.
+//! Makes the parameters of a network where it computes, with initial weights as PyTorch draws them:
+//! drawn on the host, the same for every device.
 
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
 
+use crate::device::device;
 use crate::error::EngineError;
 use crate::layout::channels_last;
 use crate::rng::{self, Purpose};
@@ -58,19 +60,20 @@ impl Builder {
 
     /// A trainable vector of equal values.
     pub fn filled(&mut self, name: String, len: i64, value: f64) -> Result<Tensor, EngineError> {
-        let tensor = Tensor::f_full([len], value, (self.kind, Device::Cpu))?;
+        let tensor = Tensor::f_full([len], value, (self.kind, device()))?;
         self.trainable(name, &tensor)
     }
 
     /// A vector of equal values that is part of the state but not trained.
     pub fn buffer(&mut self, name: String, len: i64, value: f64) -> Result<Tensor, EngineError> {
-        let tensor = Tensor::f_full([len], value, (self.kind, Device::Cpu))?;
+        let tensor = Tensor::f_full([len], value, (self.kind, device()))?;
         Ok(self.add(name, tensor, false))
     }
 
     /// A fixed copy of a tensor, in the builder's precision.
     pub fn fixed(&mut self, name: String, tensor: &Tensor) -> Result<Tensor, EngineError> {
-        let copy = laid_out(&tensor.f_detach()?)?.f_to_dtype(self.kind, false, true)?;
+        let tensor = tensor.f_detach()?.f_to_device(device())?;
+        let copy = laid_out(&tensor)?.f_to_dtype(self.kind, false, true)?;
         Ok(self.add(name, copy, false))
     }
 
@@ -81,7 +84,7 @@ impl Builder {
     }
 
     fn trainable(&mut self, name: String, tensor: &Tensor) -> Result<Tensor, EngineError> {
-        let tensor = laid_out(tensor)?.f_set_requires_grad(true)?;
+        let tensor = laid_out(tensor)?.f_to_device(device())?.f_set_requires_grad(true)?;
         Ok(self.add(name, tensor, true))
     }
 

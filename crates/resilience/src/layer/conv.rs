@@ -1,6 +1,6 @@
 //! Two-dimensional convolution, with what stands right behind it: a bias, batch norm or nothing.
 
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
 
 use super::{BatchNorm, Builder, Layer, Mode};
 use crate::error::EngineError;
@@ -90,7 +90,8 @@ impl Conv {
     pub fn fold(&self, builder: &mut Builder) -> Result<Self, EngineError> {
         let (weight, bias) = match &self.shift {
             Shift::Nothing => {
-                let zeros = Tensor::f_zeros(&self.weight.size()[..1], (Kind::Double, Device::Cpu))?;
+                let (weight, of) = (&self.weight, (Kind::Double, self.weight.device()));
+                let zeros = Tensor::f_zeros(&weight.size()[..1], of)?;
                 (self.weight.shallow_clone(), zeros)
             }
             Shift::Bias(bias) => (self.weight.shallow_clone(), bias.shallow_clone()),
@@ -140,8 +141,19 @@ impl Layer for Conv {
     fn forward(&self, input: &Tensor, mode: Mode) -> Result<Tensor, EngineError> {
         let (stride, padding) = ([self.window.stride; 2], [self.window.padding; 2]);
         let weight = super::as_input(&self.weight, input)?;
-        let convolve =
-            |bias: Option<&Tensor>| input.f_conv2d(&weight, bias, stride, padding, [1, 1], 1);
+        // libtorch lets CUDA convolutions in f32 round their factors to TF32, with 10 bits of mantissa.
+        // That is well enough for learning, and not for a verdict.
+        let exact = mode == Mode::Eval && input.device().is_cuda();
+        let convolve = |bias: Option<&Tensor>| {
+            if exact {
+                let (dilation, outside) = ([1, 1], [0, 0]);
+                return input.f_internal_convolution(
+                    &weight, bias, stride, padding, dilation, false, outside, 1, false, false,
+                    true, false,
+                );
+            }
+            input.f_conv2d(&weight, bias, stride, padding, [1, 1], 1)
+        };
         match &self.shift {
             Shift::Nothing => Ok(convolve(None)?),
             Shift::Bias(bias) => Ok(convolve(Some(&super::as_input(bias, input)?))?),

@@ -3,7 +3,7 @@
 use std::cell::{Cell, OnceCell};
 
 use resilience_core::view::View;
-use tch::Tensor;
+use tch::{Device, Tensor};
 
 use super::{Differentiable, Graph, Native, Pass};
 use crate::error::EngineError;
@@ -78,8 +78,12 @@ impl<'a> Learner<'a> {
 
     /// What it computes in, for a record.
     #[must_use]
-    pub const fn computes_in(&self) -> &'static str {
-        if self.has_kernels() { "own kernels" } else { "libtorch" }
+    pub fn computes_in(&self) -> &'static str {
+        match (self.has_kernels(), self.model.network().device()) {
+            (true, _) => "own kernels",
+            (false, Device::Cpu) => "libtorch",
+            (false, _) => "libtorch on a CUDA device",
+        }
     }
 
     const fn has_kernels(&self) -> bool {

@@ -49,15 +49,16 @@ impl Network {
         self.architecture
     }
 
-    /// Normalised images `[n,c,h,w]` -> logits `[n,k]`.
+    /// Normalised images `[n,c,h,w]` -> logits `[n,k]`, where the images are: they go to the network's
+    /// device and the logits come back.
     pub fn forward(&self, images: &Tensor, mode: Mode) -> Result<Tensor, EngineError> {
-        let mut value = images.shallow_clone();
+        let mut value = images.f_to_device(self.device())?;
         let last = self.layers.len().saturating_sub(1);
         for (place, layer) in self.layers.iter().enumerate() {
             let kind = if place == 0 || place == last { self.kind() } else { self.inner };
             value = layer.forward(&value.f_to_kind(kind)?, mode)?;
         }
-        Ok(value)
+        Ok(value.f_to_device(images.device())?)
     }
 
     /// The same network for evaluation alone, and faster: each batch norm is part of the
@@ -86,9 +87,12 @@ impl Network {
     }
 
     /// The same network in our own kernels, for normalised pixels: folded, or as it is where it has no
-    /// batch norm. None where there is no kernel for a layer.
+    /// batch norm. None where there is no kernel for a layer, or for the device.
     #[cfg(target_arch = "x86_64")]
     pub fn lowered(&self) -> Result<Option<Program>, EngineError> {
+        if self.device() != Device::Cpu {
+            return Ok(None);
+        }
         let mut program = Program::new(self.architecture.input.map(|side| side as usize));
         for layer in &self.layers {
             if !layer.lower(&mut program)? {
@@ -102,6 +106,11 @@ impl Network {
     #[must_use]
     pub fn computes_in(&self, kind: Kind) -> bool {
         [self.kind(), self.inner] == [kind; 2]
+    }
+
+    /// Where its parameters are.
+    pub(crate) fn device(&self) -> Device {
+        self.parameters.first().map_or(Device::Cpu, |parameter| parameter.tensor.device())
     }
 
     /// What its parameters are in.
@@ -154,7 +163,7 @@ impl Network {
     /// The shape that each layer gives for one image.
     fn outputs(&self) -> Result<Vec<Vec<u64>>, EngineError> {
         let [c, h, w] = self.architecture.input;
-        let mut value = Tensor::f_zeros([1, c, h, w], (self.kind(), Device::Cpu))?;
+        let mut value = Tensor::f_zeros([1, c, h, w], (self.kind(), self.device()))?;
         let _guard = tch::no_grad_guard();
         let mut outputs = Vec::with_capacity(self.layers.len());
         for layer in &self.layers {
