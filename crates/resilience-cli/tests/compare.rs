@@ -80,6 +80,8 @@ fn a_comparison_in_parts_is_the_whole_one() {
     let names: Vec<String> = figures(&whole).into_iter().map(|(name, _)| name).collect();
     assert_eq!(names, ["standard", "distillation", "pgd-at", "both"]);
     assert_eq!(whole["missing"], Value::Array(Vec::new()));
+    let markdown = fs::read_to_string(at.join("whole/comparison.md")).unwrap();
+    assert_eq!(markdown.matches("\n| ").count(), 1 + names.len(), "{markdown}");
     for group in whole["groups"].as_array().unwrap() {
         let measures: Vec<_> = group["figures"].as_array().unwrap().iter().collect();
         let n = |measure: &str| {

@@ -411,11 +411,19 @@ fn write(suite: &Suite, out: &Path, screen: &Screen) -> Result<(), CliError> {
         screen.print("nothing is judged yet: the suite's other networks are still to be trained");
         return Ok(());
     }
-    let (json, page) = (out.join("comparison.json"), out.join("report.html"));
+    let [json, markdown, page] =
+        ["comparison.json", "comparison.md", "report.html"].map(|name| out.join(name));
     comparison.write(&json)?;
+    atomic::write(&markdown, report::comparison_markdown(&comparison).as_bytes())
+        .map_err(FormatError::from)?;
     report::write_comparison(&comparison, &page)?;
     screen.print(&report::comparison_table(&comparison, Screen::width())?);
-    screen.print(&format!("figures: {}\nreport:  {}", json.display(), page.display()));
+    screen.print(&format!(
+        "figures: {}\ntable:   {}\nreport:  {}",
+        json.display(),
+        markdown.display(),
+        page.display()
+    ));
     Ok(())
 }
 
