@@ -5,8 +5,9 @@
 //! file = "resnet32.pt"              # beside this manifest
 //! sha256 = "…"                      # optional; refused if the file is another
 //! architecture = "resnet32"
+//! parameters = { classes = 100 }    # optional; what the architecture leaves open
 //! mean = [0.485, 0.456, 0.406]      # of pixels in [0, 1], by channel
-//! std = [0.229, 0.224, 0.225]
+//! std = [0.229, 0.224, 0.225]       # one number each for grey images
 //! source = "who trained it, and where it comes from"
 //! license = "MIT"                   # optional
 //! dataset = "cifar10"               # optional; the data whose classes it knows
@@ -17,6 +18,7 @@
 //!
 //! An ensemble of models has a manifest too, which lists theirs ([`Ensemble`]).
 
+pub mod architecture;
 mod described;
 mod ensemble;
 mod error;
@@ -42,9 +44,10 @@ pub struct Manifest {
     pub file: PathBuf,
     /// SHA-256 that the weights file must have, lower-case hexadecimal.
     pub sha256: Option<String>,
-    /// Registry id of its architecture; whether there is such a one, the engine checks.
+    /// Registry id of its architecture, with its parameters as [`architecture::join`] writes them; whether
+    /// there is such a one, the engine checks.
     pub architecture: String,
-    /// Subtracted from each channel of pixels in [0, 1].
+    /// Subtracted from each channel of pixels in [0, 1]; for grey images three times the same.
     pub mean: [f64; 3],
     /// Divides each channel after that; above 0.
     pub std: [f64; 3],
@@ -73,6 +76,8 @@ struct Raw {
     #[serde(skip_serializing_if = "Option::is_none")]
     sha256: Option<String>,
     architecture: String,
+    #[serde(default, skip_serializing_if = "toml::Table::is_empty")]
+    parameters: toml::Table,
     mean: Vec<f64>,
     std: Vec<f64>,
     source: String,
@@ -110,11 +115,16 @@ impl Manifest {
     /// The manifest as TOML, with `file` as it is.
     #[must_use]
     pub fn to_toml(&self) -> String {
+        let (architecture, parameters) = architecture::split(&self.architecture);
+        let value = |text: String| {
+            text.parse::<i64>().map_or(toml::Value::String(text), toml::Value::Integer)
+        };
         let raw = Raw {
             name: self.name.clone(),
             file: self.file.clone(),
             sha256: self.sha256.clone(),
-            architecture: self.architecture.clone(),
+            architecture: architecture.to_owned(),
+            parameters: parameters.into_iter().map(|(name, text)| (name, value(text))).collect(),
             mean: self.mean.to_vec(),
             std: self.std.to_vec(),
             source: self.source.clone(),
@@ -172,24 +182,41 @@ pub struct Channels {
 
 /// A mean.
 pub const MEAN: Channels = Channels {
-    expected: "three numbers in [0, 1], one a channel (pixels lie in [0, 1]; divide means of 8-bit \
-               pixels by 255)",
+    expected: "three numbers in [0, 1], one a channel, or one for grey images (pixels lie in [0, 1]; divide \
+               means of 8-bit pixels by 255)",
     fits: |value| (0.0..=1.0).contains(&value),
 };
 
 /// A standard deviation.
 pub const STD: Channels = Channels {
-    expected: "three numbers above 0 and at most 1, one a channel (pixels lie in [0, 1]; divide \
-               those of 8-bit pixels by 255)",
+    expected: "three numbers above 0 and at most 1, one a channel, or one for grey images (pixels lie in \
+               [0, 1]; divide those of 8-bit pixels by 255)",
     fits: |value| value > 0.0 && value <= 1.0,
 };
 
-/// The three numbers, if they are what they must be.
+/// The three numbers, if they are what they must be; a single one stands for all channels.
 #[must_use]
 pub fn channels(values: &[f64], rule: Channels) -> Option<[f64; 3]> {
-    <[f64; 3]>::try_from(values)
-        .ok()
-        .filter(|values| values.iter().all(|&value| (rule.fits)(value)))
+    let three = match values {
+        [grey] => Ok([*grey; 3]),
+        values => <[f64; 3]>::try_from(values),
+    };
+    three.ok().filter(|values| values.iter().all(|&value| (rule.fits)(value)))
+}
+
+/// The architecture's name with those parameters too, or one that no architecture can have.
+fn named(architecture: &str, parameters: &toml::Table) -> Result<String, String> {
+    let (id, mut all) = architecture::split(architecture);
+    for (name, value) in parameters {
+        let text = match value {
+            toml::Value::Integer(number) => number.to_string(),
+            toml::Value::Float(number) => number.to_string(),
+            toml::Value::String(text) if !text.contains([',', '=']) => text.clone(),
+            other => return Err(format!("{name} = {other}")),
+        };
+        all.push((name.clone(), text));
+    }
+    Ok(architecture::join(id, &all))
 }
 
 fn check(path: &Path, raw: Raw) -> Result<Manifest, ManifestError> {
@@ -223,12 +250,14 @@ fn check(path: &Path, raw: Raw) -> Result<Manifest, ManifestError> {
         let expected = "a whole number from 2 to 256: values that each pixel is rounded to";
         return Err(wrong("input_levels", expected, levels.to_string()));
     }
+    let architecture = named(&raw.architecture, &raw.parameters)
+        .map_err(|found| wrong("parameters", "whole numbers, numbers and words", found))?;
     let folder = path.parent().unwrap_or_else(|| Path::new(""));
     Ok(Manifest {
         name: raw.name,
         file: folder.join(raw.file),
         sha256: raw.sha256.map(|text| text.to_ascii_lowercase()),
-        architecture: raw.architecture,
+        architecture,
         mean,
         std,
         source: raw.source,
@@ -264,6 +293,28 @@ source = "a paper"
         assert_eq!(manifest.file, Path::new("models/weights/resnet32.pt"));
         let again = Manifest::parse(Path::new("x.toml"), &manifest.to_toml()).unwrap();
         assert_eq!(again, manifest);
+    }
+
+    /// Would catch parameters that are lost on the way to the engine or back into a file.
+    #[test]
+    fn parameters_belong_to_the_architecture() {
+        let table = "source = \"a paper\"\n[parameters]\nclasses = 100\nactivation = \"silu\"";
+        let manifest = parse(&GOOD.replace("source = \"a paper\"", table)).unwrap();
+        assert_eq!(manifest.architecture, "resnet32:activation=silu,classes=100");
+        let again = Manifest::parse(Path::new("x.toml"), &manifest.to_toml()).unwrap();
+        assert_eq!(again, manifest);
+        let named = GOOD.replace("\"resnet32\"", "\"resnet32:activation=silu,classes=100\"");
+        assert_eq!(parse(&named).unwrap(), manifest);
+        let wrong = GOOD.replace("source =", "parameters = { classes = [1] }\nsource =");
+        let error = parse(&wrong).unwrap_err().to_string();
+        assert!(error.contains("parameters") && error.contains("classes = [1]"), "{error}");
+    }
+
+    /// Would catch a grey model that cannot be described.
+    #[test]
+    fn one_number_is_for_grey_images() {
+        let grey = GOOD.replace("[0.485, 0.456, 0.406]", "[0.5]");
+        assert_eq!(parse(&grey).unwrap().mean, [0.5; 3]);
     }
 
     /// Would catch a slip in a field's name being ignored.

@@ -179,6 +179,73 @@ fn zip_bombs_are_refused() {
     assert!(error.contains("or fewer") || error.contains("more than"), "{error}");
 }
 
+/// Would catch an entry's name being taken for a path: names that lead out of the archive are looked up
+/// in it and nowhere else, and nothing is written.
+#[test]
+fn names_are_no_paths() {
+    let folder = tempfile::tempdir().unwrap();
+    let inside = folder.path().join("inside");
+    std::fs::create_dir(&inside).unwrap();
+    std::fs::write(folder.path().join("0"), [7; 16]).unwrap();
+    let outside = folder.path().join("0").display().to_string();
+    for key in
+        ["../../0", "../../../0", outside.as_str(), "..\\..\\0", "/etc/hostname", "0/../../../0"]
+    {
+        let pickled = format!("(dS'w'\n{}s.", tensor(key, "I16\n", "I0\n", "I2\n", "I1\n"));
+        // Once without such an entry, and once with one, which is bytes like any other.
+        let path = inside.join("hostile.pth");
+        std::fs::write(&path, archive(pickled.as_bytes(), &[("0", &[7; 16])])).unwrap();
+        assert!(read_weights(&path).is_err(), "{key} was read from elsewhere");
+        std::fs::write(&path, archive(pickled.as_bytes(), &[(key, &[7; 16])])).unwrap();
+        let _ = read_weights(&path);
+    }
+    let mut escaping = ZipWriter::new(Cursor::new(Vec::new()));
+    for name in ["../evil", "/tmp/evil", "archive/../../evil", "..\\evil"] {
+        escaping.start_file(name, SimpleFileOptions::default()).unwrap();
+        escaping.write_all(b"evil").unwrap();
+    }
+    assert!(read(&escaping.finish().unwrap().into_inner()).is_err());
+    let left: Vec<_> =
+        std::fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert_eq!(left.len(), 2, "{left:?}");
+}
+
+/// A safetensors file with this header, and so many bytes behind it.
+fn safe(header: &str, bytes: usize) -> Vec<u8> {
+    [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), &vec![0; bytes]].concat()
+}
+
+/// Would catch an offset, a shape or a length of a safetensors header that is believed before it is held
+/// against the file.
+#[test]
+fn headers_that_lie_are_refused() {
+    let one = |shape: &str, offsets: &str| {
+        format!(r#"{{"w":{{"dtype":"F32","shape":{shape},"data_offsets":{offsets}}}}}"#)
+    };
+    assert_eq!(read(&safe(&one("[2,2]", "[0,16]"), 16)).unwrap().entries.len(), 1);
+    for (what, header, bytes) in [
+        ("huge shape", one("[1099511627776]", "[0,16]"), 16),
+        ("overflow", one("[4294967296,4294967296,4294967296]", "[0,16]"), 16),
+        ("negative side", one("[-4]", "[0,16]"), 16),
+        ("beyond the file", one("[2,2]", "[0,1099511627776]"), 16),
+        ("end before the beginning", one("[2,2]", "[16,0]"), 16),
+        ("a gap", one("[2,2]", "[4,20]"), 20),
+        ("bytes left over", one("[2,2]", "[0,16]"), 20),
+        ("a foreign kind", one("[2,2]", "[0,16]").replace("F32", "F999"), 16),
+        ("no object", "[1,2]".to_owned(), 16),
+        ("broken text", one("[2,2]", "[0,16]").replace(':', ""), 16),
+    ] {
+        assert!(read(&safe(&header, bytes)).is_err(), "{what} was read");
+    }
+    let overlapping = r#"{"a":{"dtype":"F32","shape":[4],"data_offsets":[0,16]},"b":{"dtype":"F32","shape":[4],"data_offsets":[0,16]}}"#;
+    assert!(read(&safe(overlapping, 16)).is_err());
+    let mut long = safe(&one("[2,2]", "[0,16]"), 16);
+    for length in [u64::MAX, 1 << 40, 99_999_999, 0] {
+        long[..8].copy_from_slice(&length.to_le_bytes());
+        assert!(read(&long).is_err(), "a header of {length} bytes was read");
+    }
+}
+
 /// Would catch recursion over what a file nests, or around what it ties into a circle.
 #[test]
 fn deep_and_circular_values_end() {

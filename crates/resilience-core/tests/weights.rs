@@ -5,7 +5,10 @@
 mod common;
 
 use resilience_core::format::array::{Array, ArrayData, StateDict};
-use resilience_core::format::weights::{parse_weights, read_checked, read_weights};
+use resilience_core::format::checkpoint::Form;
+use resilience_core::format::weights::{
+    parse_weights, read_checked, read_checkpoint, read_weights,
+};
 use resilience_core::format::{FormatError, pth, safetensors};
 use std::path::Path;
 
@@ -99,6 +102,41 @@ fn files_that_python_wrote() {
             assert_eq!(array.to_f64(), *values, "{file} {name}");
         }
     }
+}
+
+/// Would catch a nesting, a list or a combination of prefixes that hides the state dict or its names, and a
+/// half-width number that is read as another; `golden/pth/generate.py` wrote the files.
+#[test]
+fn wrappings_are_seen_through_and_told() {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/pth");
+    for (file, form, nest, prefix, others) in [
+        ("zip.pth", Form::Zip, &[][..], "", &[][..]),
+        ("legacy_protocol_3.pth", Form::Legacy, &["model_state_dict"], "", &[]),
+        ("zip_wrapped_protocol_4.pth", Form::Zip, &["state_dict", "[0]"], "module.", &[]),
+        ("legacy_wrapped_protocol_5.pth", Form::Legacy, &["net"], "_orig_mod.", &[]),
+        (
+            "nested_deep.pth",
+            Form::Zip,
+            &["state_dict", "model", "[0]"],
+            "_orig_mod.module.model.",
+            &[],
+        ),
+        ("model_and_ema.pth", Form::Legacy, &["model"], "module.", &["ema", "last"]),
+        ("ema_alone.pth", Form::Zip, &["ema"], "model._orig_mod.", &[]),
+    ] {
+        let (found, sha256) = read_checkpoint(&golden.join(file)).unwrap();
+        assert_eq!((found.form, &found.prefix[..]), (form, prefix), "{file}");
+        assert!(found.nest == nest && found.others == others, "{file}: {found:?}");
+        assert_eq!(sha256.len(), 64);
+    }
+    let halves = [0.5, -3.0, 65504.0, 6e-8];
+    let state = read_weights(&golden.join("nested_deep.pth")).unwrap();
+    let values = state.get("conv.weight").unwrap().to_f64();
+    assert!(values.iter().zip(halves).all(|(a, b)| (a - b).abs() < 1e-8), "{values:?}");
+    assert_eq!(state.get("conv.weight").unwrap().data().kind().name(), "float16");
+    let bfloats = state.get("conv.bias").unwrap();
+    assert_eq!(bfloats.to_f64(), [0.25, -f64::from(2_f32.powi(100))]);
+    assert_eq!(bfloats.data().kind().name(), "bfloat16");
 }
 
 /// Would catch a list around a state dict that hides it, and one of whose elements another may be

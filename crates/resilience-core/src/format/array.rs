@@ -60,6 +60,23 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// As PyTorch calls it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::F64 => "float64",
+            Self::F32 => "float32",
+            Self::F16 => "float16",
+            Self::BF16 => "bfloat16",
+            Self::I64 => "int64",
+            Self::I32 => "int32",
+            Self::I16 => "int16",
+            Self::I8 => "int8",
+            Self::U8 => "uint8",
+            Self::Bool => "bool",
+        }
+    }
+
     /// Bytes that one number takes.
     #[must_use]
     pub const fn size(self) -> usize {
@@ -216,9 +233,11 @@ impl StateDict {
     }
 
     /// Takes off a first part that every name has and that only says how the model was wrapped
-    /// when it was saved: `module.` (data parallel), `model.`, `_orig_mod.` (compiled).
-    pub fn strip_wrappers(&mut self) {
+    /// when it was saved: `module.` (data parallel), `model.`, `_orig_mod.` (compiled), as often as they
+    /// come. Gives what was taken off.
+    pub fn strip_wrappers(&mut self) -> String {
         const WRAPPERS: [&str; 3] = ["module.", "model.", "_orig_mod."];
+        let mut taken = String::new();
         while let Some(prefix) = WRAPPERS.iter().find(|prefix| {
             !self.entries.is_empty()
                 && self.names().all(|name| name.len() > prefix.len() && name.starts_with(**prefix))
@@ -226,7 +245,9 @@ impl StateDict {
             for (name, _) in &mut self.entries {
                 name.drain(..prefix.len());
             }
+            taken.push_str(prefix);
         }
+        taken
     }
 }
 
@@ -278,10 +299,13 @@ mod tests {
             names.iter().map(|&name| (name.to_owned(), one.clone())).collect()
         };
         let mut wrapped = dict(&["module.model.a", "module.model.b.model.c"]);
-        wrapped.strip_wrappers();
+        assert_eq!(wrapped.strip_wrappers(), "module.model.");
         assert_eq!(wrapped.names().collect::<Vec<_>>(), ["a", "b.model.c"]);
+        let mut thrice = dict(&["_orig_mod.module.model.a"]);
+        assert_eq!(thrice.strip_wrappers(), "_orig_mod.module.model.");
+        assert_eq!(thrice.names().collect::<Vec<_>>(), ["a"]);
         let mut mixed = dict(&["model.a", "mean"]);
-        mixed.strip_wrappers();
+        assert_eq!(mixed.strip_wrappers(), "");
         assert_eq!(mixed.names().collect::<Vec<_>>(), ["model.a", "mean"]);
     }
 }

@@ -5,6 +5,7 @@
 
 pub mod array;
 pub mod atomic;
+pub mod checkpoint;
 mod error;
 pub mod pickle;
 pub mod pth;

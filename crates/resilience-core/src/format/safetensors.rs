@@ -8,6 +8,7 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use super::FormatError;
 use super::array::{Array, Kind, StateDict};
 use super::atomic;
+use super::checkpoint::{Checkpoint, Form};
 
 /// Whether the file begins like one: the length of a header, then the header's brace.
 #[must_use]
@@ -18,7 +19,7 @@ pub fn is_one(bytes: &[u8]) -> bool {
 
 /// Reads the tensors out of a file's content in the order in which they lie; `path` is for
 /// messages.
-pub fn read(path: &Path, bytes: &[u8]) -> Result<StateDict, FormatError> {
+pub fn read(path: &Path, bytes: &[u8]) -> Result<Checkpoint, FormatError> {
     let broken = |error: &safetensors::SafeTensorError| FormatError::Archive {
         path: path.to_owned(),
         part: "safetensors header".to_owned(),
@@ -27,12 +28,11 @@ pub fn read(path: &Path, bytes: &[u8]) -> Result<StateDict, FormatError> {
     let tensors = SafeTensors::deserialize(bytes).map_err(|error| broken(&error))?;
     let mut views = tensors.tensors();
     views.sort_by_key(|(_, view)| (view.data().as_ptr() as usize, view.data().len()));
-    let mut state: StateDict = views
+    let state: StateDict = views
         .into_iter()
         .map(|(name, view)| array(path, &name, &view).map(|array| (name, array)))
         .collect::<Result<_, _>>()?;
-    state.strip_wrappers();
-    Ok(state)
+    Ok(Checkpoint::new(Form::Safetensors, state))
 }
 
 fn array(path: &Path, name: &str, view: &TensorView<'_>) -> Result<Array, FormatError> {

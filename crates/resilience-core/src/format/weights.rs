@@ -8,6 +8,7 @@ use std::path::Path;
 use sha2::{Digest, Sha256};
 
 use super::array::StateDict;
+use super::checkpoint::Checkpoint;
 use super::{FormatError, pth, safetensors};
 
 /// Reads the weights in a PyTorch file (both forms) or a safetensors file. Nothing in the file is
@@ -34,8 +35,19 @@ pub fn read_checked(
     }
 }
 
+/// Reads the weights with all that is known of how they lay in the file, and its SHA-256.
+pub fn read_checkpoint(path: &Path) -> Result<(Checkpoint, String), FormatError> {
+    let bytes = read_bytes(path)?;
+    Ok((parse_checkpoint(path, &bytes)?, sha256(&bytes)))
+}
+
 /// Reads weights out of a file's content; `path` is for messages.
 pub fn parse_weights(path: &Path, bytes: &[u8]) -> Result<StateDict, FormatError> {
+    Ok(parse_checkpoint(path, bytes)?.state)
+}
+
+/// The same, with all that is known of how they lay in it.
+pub fn parse_checkpoint(path: &Path, bytes: &[u8]) -> Result<Checkpoint, FormatError> {
     if bytes.is_empty() {
         Err(FormatError::Empty { path: path.to_owned() })
     } else if pth::is_zip(bytes) || pth::is_legacy(bytes) {

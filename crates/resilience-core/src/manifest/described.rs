@@ -21,10 +21,11 @@ pub(super) enum Form {
 }
 
 const EITHER: [&str; 3] = ["name", "source", "notes"];
-const MODEL: [&str; 9] = [
+const MODEL: [&str; 10] = [
     "file",
     "sha256",
     "architecture",
+    "parameters",
     "mean",
     "std",
     "license",

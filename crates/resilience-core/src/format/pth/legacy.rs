@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
+use super::search::Found;
 use super::tensor::{self, StorageRef};
 use crate::format::FormatError;
 use crate::format::array::StateDict;
@@ -28,7 +29,7 @@ pub fn starts_like_one(bytes: &[u8]) -> bool {
     }
 }
 
-pub fn read(path: &Path, bytes: &[u8]) -> Result<StateDict, FormatError> {
+pub fn read(path: &Path, bytes: &[u8]) -> Result<(StateDict, Found), FormatError> {
     let mut at = 0;
     let magic = next(path, bytes, &mut at, "magic number")?;
     if !matches!(magic.node(magic.root()), Node::Wide(MAGIC)) {

@@ -17,7 +17,9 @@ use std::path::Path;
 
 use super::FormatError;
 use super::array::{Array, StateDict};
-use super::pickle::{Node, Pickle};
+use super::checkpoint::{Checkpoint, Form};
+use super::pickle::{Node, NodeId, Pickle};
+use search::Found;
 use tensor::TensorRef;
 
 pub(super) use search::NESTS;
@@ -36,11 +38,13 @@ pub fn is_legacy(bytes: &[u8]) -> bool {
 }
 
 /// Reads the state dict out of a file's content; `path` is for messages.
-pub fn read(path: &Path, bytes: &[u8]) -> Result<StateDict, FormatError> {
-    let mut state =
-        if is_zip(bytes) { zipped::read(path, bytes)? } else { legacy::read(path, bytes)? };
-    state.strip_wrappers();
-    Ok(state)
+pub fn read(path: &Path, bytes: &[u8]) -> Result<Checkpoint, FormatError> {
+    let (form, (state, found)) = if is_zip(bytes) {
+        (Form::Zip, zipped::read(path, bytes)?)
+    } else {
+        (Form::Legacy, legacy::read(path, bytes)?)
+    };
+    Ok(Checkpoint { nest: found.nest, others: found.others, ..Checkpoint::new(form, state) })
 }
 
 /// The bytes of a storage, little-endian.
@@ -53,8 +57,9 @@ fn build(
     file_size: u64,
     pickle: &Pickle<'_>,
     mut storage: impl FnMut(&tensor::StorageRef) -> Result<Storage, FormatError>,
-) -> Result<StateDict, FormatError> {
-    let entries = find(path, pickle)?;
+) -> Result<(StateDict, Found), FormatError> {
+    let found = search::state_dict(path, pickle)?;
+    let entries = named(path, pickle, found.dict)?;
     let (wanted, allowed) = (memory(&entries), allowance(file_size));
     if wanted > allowed {
         return Err(FormatError::TooLarge { path: path.to_owned(), wanted, allowed });
@@ -69,7 +74,7 @@ fn build(
         let array: Array = tensor.gather(path, &name, &loaded[key])?;
         state.entries.push((name, array));
     }
-    Ok(state)
+    Ok((state, found))
 }
 
 /// Bytes that a file of this size may fill: tied weights share a storage, and entries may be
@@ -88,10 +93,13 @@ fn memory(entries: &[(String, TensorRef)]) -> u64 {
         .fold(0, |sum, bytes| sum.saturating_add(bytes.unwrap_or(u64::MAX)))
 }
 
-/// The named tensors of the state dict, wherever in the tree it is; later entries of the same
-/// name replace earlier ones, as in Python.
-fn find(path: &Path, pickle: &Pickle<'_>) -> Result<Vec<(String, TensorRef)>, FormatError> {
-    let dict = search::state_dict(path, pickle)?;
+/// The named tensors of the state dict; later entries of the same name replace earlier ones, as in
+/// Python.
+fn named(
+    path: &Path,
+    pickle: &Pickle<'_>,
+    dict: NodeId,
+) -> Result<Vec<(String, TensorRef)>, FormatError> {
     let Node::Dict(items) = pickle.node(dict) else { return Ok(Vec::new()) };
     let mut entries: Vec<(String, TensorRef)> = Vec::new();
     let mut places: HashMap<String, usize> = HashMap::new();

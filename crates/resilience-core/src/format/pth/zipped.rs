@@ -6,6 +6,7 @@ use std::path::Path;
 use zip::ZipArchive;
 use zip::result::ZipError;
 
+use super::search::Found;
 use super::tensor;
 use crate::format::FormatError;
 use crate::format::array::StateDict;
@@ -13,7 +14,7 @@ use crate::format::pickle;
 
 type Archive<'a> = ZipArchive<Cursor<&'a [u8]>>;
 
-pub fn read(path: &Path, bytes: &[u8]) -> Result<StateDict, FormatError> {
+pub fn read(path: &Path, bytes: &[u8]) -> Result<(StateDict, Found), FormatError> {
     let mut archive = ZipArchive::new(Cursor::new(bytes))
         .map_err(|error| broken(path, "the directory at the end", &error))?;
     let Some(root) = root(&archive) else {

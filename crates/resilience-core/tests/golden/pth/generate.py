@@ -56,3 +56,31 @@ beside = {"err": torch.tensor(0.25), "epoch": 119, "sampler_indices": []}
 torch.save({"state_dict": [layers], **beside}, HERE / "list_of_one.pth")
 torch.save({"state_dict": [layers, layers], **beside}, HERE / "list_of_two.pth")
 torch.save({"state_dict": [layers, 119], **beside}, HERE / "list_with_number.pth")
+
+# Wrapped as often as it happens: a training script's key, a framework's, a list; a compiled model, saved
+# in parallel, inside of another.
+halves = {
+    "conv.weight": torch.tensor([0.5, -3.0, 65504.0, 6e-8], dtype=torch.float16),
+    "conv.bias": torch.tensor([0.25, -(2.0**100)], dtype=torch.bfloat16),
+}
+
+
+def prefixed(prefix):
+    return {prefix + name: tensor for name, tensor in halves.items()}
+
+
+torch.save(
+    {"state_dict": {"model": [prefixed("_orig_mod.module.model.")]}, "epoch": 3},
+    HERE / "nested_deep.pth",
+)
+torch.save(
+    {
+        "model": prefixed("module."),
+        "ema": prefixed("module."),
+        "last": halves,
+        "optimizer": {"state": {0: {"step": torch.tensor(3.0)}}, "param_groups": [{"lr": 0.1}]},
+    },
+    HERE / "model_and_ema.pth",
+    _use_new_zipfile_serialization=False,
+)
+torch.save({"ema": prefixed("model._orig_mod."), "decay": 0.999}, HERE / "ema_alone.pth")
