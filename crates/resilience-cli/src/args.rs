@@ -1,5 +1,6 @@
 //! The command line, as typed.
 
+mod inspect;
 mod leaderboard;
 mod shard;
 mod submit;
@@ -15,6 +16,7 @@ use resilience_core::record::LabelSource;
 use resilience_core::threat::{Eps, Norm};
 use resilience_core::view::Precision;
 
+pub use self::inspect::Inspect;
 pub use self::leaderboard::Leaderboard;
 pub use self::shard::ShardArg;
 pub use self::submit::Submit;
@@ -71,6 +73,8 @@ pub enum Command {
     Leaderboard(Leaderboard),
     /// Measure how fast a model is on this machine, and predict how long each suite would take.
     Bench(Bench),
+    /// Say what a weights file is, and write a manifest to start from.
+    Inspect(Inspect),
     /// List what the program knows.
     List(List),
     /// Explain an architecture, a data set, an attack, a doubt, a suite, a recipe, a method or a known
@@ -189,7 +193,8 @@ pub struct Eval {
     /// or a known model's name (see `resilience list models`).
     #[arg(required_unless_present = "resume", value_name = "MODEL")]
     pub models: Vec<String>,
-    /// The architecture of MODELs that are weights files.
+    /// The architecture of MODELs that are weights files, with its parameters where they are not the
+    /// defaults, `wideresnet-34-10` or `resnet18:classes=100` (see `resilience explain NAME`).
     #[arg(long, value_name = "NAME")]
     pub arch: Option<String>,
     #[command(flatten)]

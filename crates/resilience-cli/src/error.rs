@@ -61,6 +61,15 @@ pub enum CliError {
         /// Folders that were looked into.
         searched: String,
     },
+    /// Weights that no architecture fits.
+    #[error(
+        "{path} fits none of the architectures that were tried; `resilience list architectures` names all, \
+         `resilience inspect {path} --arch NAME` lists what does not fit one of them"
+    )]
+    NoArchitecture {
+        /// The weights file.
+        path: PathBuf,
+    },
     /// A model and a data set that do not belong together.
     #[error(
         "{model} takes {expected}, but {dataset} has {found}; choose another model or data set"

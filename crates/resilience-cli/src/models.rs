@@ -4,7 +4,7 @@ mod loaded;
 
 use std::path::{Path, PathBuf};
 
-use resilience::zoo::{self, ArchitectureSpec};
+use resilience::zoo::{self, Architecture};
 use resilience_core::dataset::Images;
 use resilience_core::manifest::{Described, Manifest};
 use resilience_core::suggest::did_you_mean;
@@ -37,6 +37,14 @@ pub fn known() -> impl Iterator<Item = &'static str> {
 pub fn manifest(name: &str) -> Option<Result<Manifest, CliError>> {
     let (name, text) = KNOWN.iter().find(|(known, _)| *known == name)?;
     Some(Manifest::parse(Path::new(&format!("{name}.toml")), text).map_err(CliError::from))
+}
+
+/// The known model whose weights have this SHA-256.
+pub fn known_weights(sha256: &str) -> Option<(&'static str, Manifest)> {
+    known().find_map(|name| {
+        let manifest = manifest(name)?.ok()?;
+        (manifest.sha256.as_deref() == Some(sha256)).then_some((name, manifest))
+    })
 }
 
 /// Whether what a user calls a model says its architecture and normalisation itself: a known name
@@ -82,7 +90,8 @@ pub fn resolve(
     let Some(arch) = arch else {
         return Err(CliError::Usage(format!(
             "{model} is a weights file: say its architecture with --arch (and its normalisation \
-             with --mean and --std), or give a manifest"
+             with --mean and --std), or give a manifest; `resilience inspect {model}` says what it is, and \
+             writes a manifest to start from"
         )));
     };
     let (mean, std) = normalisation.values()?;
@@ -90,7 +99,7 @@ pub fn resolve(
         name: path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy().into_owned(),
         file: path.to_owned(),
         sha256: None,
-        architecture: zoo::find(arch)?.id.to_owned(),
+        architecture: zoo::find(arch)?.name(),
         mean,
         std,
         source: "weights file given on the command line".to_owned(),
@@ -104,7 +113,7 @@ pub fn resolve(
 
 /// The architecture of a model; of an ensemble that of its first member, whose images and classes are
 /// those of all.
-pub fn architecture(described: &Described) -> Result<&'static ArchitectureSpec, CliError> {
+pub fn architecture(described: &Described) -> Result<Architecture, CliError> {
     // An ensemble without members does not leave its manifest.
     let first = described.networks().first().map_or("", |network| &network.architecture);
     Ok(zoo::find(first)?)
@@ -198,7 +207,7 @@ pub fn check_fit(
     }
     let of = dataset.map(|name| format!(" of {name}")).unwrap_or_default();
     Err(CliError::Mismatch {
-        model: spec.title.to_owned(),
+        model: spec.title(),
         expected: format!("images{of} of shape {:?} and {} classes", spec.input, spec.classes),
         dataset: images.name().to_owned(),
         found: format!("images of shape {shape:?} and {classes} classes"),

@@ -11,7 +11,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
-use common::{TRAIN, done, fails, resilience, run};
+use common::{TRAIN, done, fails, resilience, run, summary};
 use serde_json::Value;
 
 /// Would catch a figure that is not counted from the samples, a key of the documented summary that
@@ -62,6 +62,35 @@ fn train_eval_and_report_work_together() {
         serde_json::from_str::<Value>(&text).unwrap()["models"][0]["clean"]["correct"].clone()
     };
     assert_eq!(clean("run"), clean("other"), "the two forms of weights are the same model");
+}
+
+/// Would catch a weights file that is not recognised, a manifest that cannot be used as it stands, and an
+/// error about a wrong architecture that does not say which one is right.
+#[test]
+fn inspect_writes_a_manifest_to_start_from() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    done(&format!("{TRAIN} --out model.pth"), at);
+    let output = run("inspect model.pth --tensors", at);
+    let said = String::from_utf8_lossy(&output.stderr);
+    for words in
+        ["zip form", "SHA-256", "8 tensors", "fc2.bias", "it fits resilience-cnn", "mean and std"]
+    {
+        assert!(said.contains(words), "'{words}' is not in: {said}");
+    }
+    fs::write(at.join("found.toml"), &output.stdout).unwrap();
+    let clean = |model: &str, out: &str| {
+        done(&format!("eval {model} --data shapes10 --n 100 --attack none --out {out}"), at);
+        summary(at, out)["models"][0]["clean"]["correct"].clone()
+    };
+    assert_eq!(clean("found.toml", "one"), clean("model.toml", "other"));
+
+    fails("inspect model.pth --arch resnet20", at, 3, &["'layer1.0.conv1.weight'", "no place"]);
+    let wrong = "eval model.pth --arch resnet20 --data shapes10 --n 10 --attack none --out none";
+    fails(wrong, at, 3, &["do not fit resnet20", "they fit resilience-cnn", "resilience inspect"]);
+    fails("eval model.pth --data shapes10 --out none", at, 2, &["resilience inspect model.pth"]);
+    fs::write(at.join("page.pth"), "<!DOCTYPE html>").unwrap();
+    fails("inspect page.pth", at, 3, &["web page"]);
 }
 
 /// Would catch published claims that are not in the program itself, an overview without end, and JSON

@@ -129,7 +129,7 @@ fn wrappings_are_seen_through_and_told() {
         assert!(found.nest == nest && found.others == others, "{file}: {found:?}");
         assert_eq!(sha256.len(), 64);
     }
-    let halves = [0.5, -3.0, 65504.0, 6e-8];
+    let halves = [0.5, -3.0, 65_504.0, 6e-8];
     let state = read_weights(&golden.join("nested_deep.pth")).unwrap();
     let values = state.get("conv.weight").unwrap().to_f64();
     assert!(values.iter().zip(halves).all(|(a, b)| (a - b).abs() < 1e-8), "{values:?}");

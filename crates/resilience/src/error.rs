@@ -20,14 +20,26 @@ pub enum EngineError {
     },
     /// The weights do not fit the architecture.
     #[error(
-        "the weights do not fit {architecture}: {problems}; check the architecture, or list the \
-         file's tensors against it"
+        "the weights do not fit {architecture}: {}{best}; `resilience inspect FILE --arch {architecture}` \
+         lists all that does not fit",
+        first_of(.problems)
     )]
     Weights {
-        /// Architecture id.
+        /// Architecture, with its parameters.
         architecture: String,
-        /// Missing, unused and misshapen tensors, by name.
-        problems: String,
+        /// Missing, misshapen and unused tensors, by name and shape.
+        problems: Vec<String>,
+        /// `; they fit …`, or empty.
+        best: String,
+    },
+    /// Pixels would be normalised by the weights file and by the manifest.
+    #[error(
+        "the weights hold a mean and a standard deviation of their own, which the network normalises pixels \
+         by, and {given} is given beside: say mean 0 and std 1 for every channel"
+    )]
+    NormalisedTwice {
+        /// Mean and standard deviation of the manifest.
+        given: String,
     },
     /// A weight is NaN or infinite.
     #[error(
@@ -177,6 +189,16 @@ pub enum EngineError {
     /// The user asked to stop.
     #[error("stopped on request; what was written so far is valid")]
     Cancelled,
+}
+
+/// The first few, and how many more there are.
+fn first_of(problems: &[String]) -> String {
+    const SHOWN: usize = 6;
+    let first = problems.iter().take(SHOWN).cloned().collect::<Vec<_>>().join("; ");
+    match problems.len().checked_sub(SHOWN) {
+        None | Some(0) => first,
+        Some(more) => format!("{first}; and {more} more"),
+    }
 }
 
 fn suggest(near: Option<&str>) -> String {

@@ -274,8 +274,12 @@ mod tests {
     fn steps_in_f32_are_those_of_tensors() {
         for shape in [[3, 5, 4, 2], [40, 30, 5, 7]] {
             let tensor = channels_last(&wave(&shape, 0.7)).unwrap().set_requires_grad(true);
-            let parameter =
-                Parameter { name: "w".to_owned(), tensor: tensor.shallow_clone(), trainable: true };
+            let parameter = Parameter {
+                name: "w".to_owned(),
+                tensor: tensor.shallow_clone(),
+                trainable: true,
+                needed: true,
+            };
             let rule = Rule::Adam { learning_rate: 0.01, weight_decay: 0.0 };
             let mut adam = Optimiser::new([&parameter].into_iter(), rule).unwrap();
             assert!(adam.step(1.0).unwrap_err().to_string().contains("gradient of w"));

@@ -6,7 +6,7 @@ use resilience::attack::{ATTACKS, AttackSpec};
 use resilience::audit::DOUBTS;
 use resilience::recipe::{Others, RECIPES, RecipeSpec};
 use resilience::settings::Setting;
-use resilience::zoo::ARCHITECTURES;
+use resilience::zoo::{ARCHITECTURES, ArchitectureSpec};
 use resilience_core::dataset::DATASETS;
 use resilience_core::manifest::Manifest;
 use resilience_core::method::{self, Method};
@@ -54,10 +54,7 @@ fn entries() -> Result<Vec<Entry>, CliError> {
         title: spec.title.to_owned(),
         source: spec.source.to_owned(),
         about: spec.about.to_owned(),
-        facts: format!(
-            "input {:?} (channels, height, width), {} classes",
-            spec.input, spec.classes
-        ),
+        facts: architecture_facts(spec),
     });
     let datasets = DATASETS.iter().map(|spec| Entry {
         kind: "data set",
@@ -117,6 +114,18 @@ fn entries() -> Result<Vec<Entry>, CliError> {
     Ok(entries)
 }
 
+/// Its parameters as a table.
+fn architecture_facts(spec: &ArchitectureSpec) -> String {
+    let id = spec.id;
+    let mut text =
+        format!("parameters, as in --arch {id}:classes=100 and in a manifest's `parameters`:");
+    for setting in spec.parameters {
+        let (set, about) = (assigned(setting), setting.about);
+        let _ = write!(text, "\n  {set:18}  {about}: {}", setting.value.expected());
+    }
+    text
+}
+
 /// Its norms, and its settings as a table.
 fn attack_facts(spec: &AttackSpec) -> String {
     format!("norms: {}{}", names(spec.norms), table(spec.settings))
@@ -144,12 +153,17 @@ fn names(norms: &[Norm]) -> String {
 fn table(settings: &[Setting]) -> String {
     let mut text = String::new();
     for setting in settings {
-        let default = setting.value.default();
-        let default = default.as_str().map_or_else(|| default.to_string(), str::to_owned);
-        let (set, about) = (format!("{}={default}", setting.name), setting.about);
+        let (set, about) = (assigned(setting), setting.about);
         let _ = write!(text, "\n  --set {set:16}  {about}: {}", setting.value.expected());
     }
     text
+}
+
+/// A setting with its default.
+fn assigned(setting: &Setting) -> String {
+    let default = setting.value.default();
+    let default = default.as_str().map_or_else(|| default.to_string(), str::to_owned);
+    format!("{}={default}", setting.name)
 }
 
 fn suite_entry(id: &'static str) -> Result<Entry, CliError> {

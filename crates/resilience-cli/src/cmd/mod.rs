@@ -6,6 +6,7 @@ mod compare;
 mod eval;
 mod explain;
 mod export;
+mod inspect;
 mod leaderboard;
 mod list;
 mod merge;
@@ -42,6 +43,7 @@ pub fn run(
         Command::Report(arguments) => report::run(&arguments, screen),
         Command::Leaderboard(arguments) => leaderboard::run(&arguments, screen),
         Command::Bench(arguments) => bench::run(&arguments, environment, screen),
+        Command::Inspect(arguments) => inspect::run(&arguments, screen),
         Command::List(arguments) => list::run(&arguments, screen),
         Command::Explain(arguments) => explain::run(&arguments, screen),
         Command::Workload(arguments) => workload::run(arguments.workload, environment, screen),

@@ -58,7 +58,7 @@ pub fn run(
     let architecture = zoo::find(&method.architecture)?;
     let data = arguments.data.data.as_deref();
     let others = arguments.with.iter().map(|model| other(model, data)).collect::<Result<_, _>>()?;
-    let name = format!("{} ({})", architecture.title, method.recipe);
+    let name = format!("{} ({})", architecture.title(), method.recipe);
     let plan = Plan::new(method, arguments.seed, others)?
         .with_checkpoint(arguments.out.with_extension("checkpoint"), arguments.resume);
     let source = dataset::find(data, &Places::of_user(), screen)?;

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use resilience::model::{Differentiable, Ensemble as Voters, Model, Native};
-use resilience::zoo::ArchitectureSpec;
+use resilience::zoo::Architecture;
 use resilience_core::dataset::Images;
 use resilience_core::format::array::StateDict;
 use resilience_core::format::weights;
@@ -86,7 +86,7 @@ impl Description {
     }
 
     /// Shape of the images and number of classes.
-    pub fn shape(&self) -> Result<&'static ArchitectureSpec, CliError> {
+    pub fn shape(&self) -> Result<Architecture, CliError> {
         super::architecture(&self.described)
     }
 

@@ -53,9 +53,13 @@ impl BasicBlock {
         name: String,
         widths: [i64; 2],
     ) -> Result<Self, EngineError> {
-        Self::projected_by(builder, name, widths, |builder, [conv, _], channels, window| {
-            Conv::with_bias(builder, conv, channels, window)
-        })
+        Self::projected_by(
+            builder,
+            name,
+            widths,
+            |builder, [conv, _], channels, window| Conv::with_bias(builder, conv, channels, window),
+            "shortcut",
+        )
     }
 
     /// A block with batch norm, from `widths[0]` to `widths[1]` channels; where they differ, the
@@ -65,7 +69,16 @@ impl BasicBlock {
         name: String,
         widths: [i64; 2],
     ) -> Result<Self, EngineError> {
-        Self::projected_by(builder, name, widths, Conv::with_norm)
+        Self::projected_by(builder, name, widths, Conv::with_norm, "shortcut")
+    }
+
+    /// The same, whose shortcut has the name that torchvision gives it.
+    pub fn downsampled(
+        builder: &mut Builder,
+        name: String,
+        widths: [i64; 2],
+    ) -> Result<Self, EngineError> {
+        Self::projected_by(builder, name, widths, Conv::with_norm, "downsample")
     }
 
     fn projected_by(
@@ -73,12 +86,13 @@ impl BasicBlock {
         name: String,
         widths: [i64; 2],
         make: MakeConv,
+        around: &str,
     ) -> Result<Self, EngineError> {
         let [conv1, conv2] = main_path(builder, &name, widths, make)?;
         let shortcut = if widths[0] == widths[1] {
             Shortcut::Identity
         } else {
-            let names = [format!("{name}.shortcut.0"), format!("{name}.shortcut.1")];
+            let names = [format!("{name}.{around}.0"), format!("{name}.{around}.1")];
             Shortcut::Projected(make(
                 builder,
                 [&names[0], &names[1]],
@@ -185,12 +199,12 @@ impl Layer for BasicBlock {
         self.conv1.parameters() + self.conv2.parameters() + shortcut
     }
 
-    fn multiply_adds(&self, pixels: u64) -> u64 {
+    fn multiply_adds(&self, _: u64, to: u64) -> u64 {
         let shortcut = match &self.shortcut {
-            Shortcut::Projected(conv) => conv.multiply_adds(pixels),
+            Shortcut::Projected(conv) => conv.multiply_adds(to, to),
             Shortcut::Identity | Shortcut::Padded(_) => 0,
         };
         // All three give images of the block's own size.
-        self.conv1.multiply_adds(pixels) + self.conv2.multiply_adds(pixels) + shortcut
+        self.conv1.multiply_adds(to, to) + self.conv2.multiply_adds(to, to) + shortcut
     }
 }

@@ -17,12 +17,25 @@ pub struct Parameter {
     pub tensor: Tensor,
     /// Whether the optimiser changes it (a running mean is changed by the forward pass instead).
     pub trainable: bool,
+    /// Whether a state dict must have it; else it stays as it is.
+    pub needed: bool,
+}
+
+/// What tensors begin as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Start {
+    /// As PyTorch draws them, from a seed.
+    Drawn(u64),
+    /// Zero, because a state dict is to follow.
+    Zero,
+    /// Shapes without memory behind them: such a network only says what it would have.
+    Outline,
 }
 
 /// Collects parameters while an architecture is put together.
 #[derive(Debug)]
 pub struct Builder {
-    seed: u64,
+    start: Start,
     kind: Kind,
     parameters: Vec<Parameter>,
 }
@@ -32,7 +45,19 @@ impl Builder {
     /// golden cases).
     #[must_use]
     pub const fn new(seed: u64, kind: Kind) -> Self {
-        Self { seed, kind, parameters: Vec::new() }
+        Self { start: Start::Drawn(seed), kind, parameters: Vec::new() }
+    }
+
+    /// A builder whose weights are zero: a state dict is to follow.
+    #[must_use]
+    pub const fn empty(kind: Kind) -> Self {
+        Self { start: Start::Zero, kind, parameters: Vec::new() }
+    }
+
+    /// A builder of names and shapes alone, whatever the size: its tensors have no memory of their own.
+    #[must_use]
+    pub const fn outline() -> Self {
+        Self { start: Start::Outline, kind: Kind::Float, parameters: Vec::new() }
     }
 
     /// From here on tensors are made in this precision.
@@ -48,9 +73,19 @@ impl Builder {
         shape: &[i64],
         fan_in: i64,
     ) -> Result<Tensor, EngineError> {
+        let seed = match self.start {
+            Start::Drawn(seed) => seed,
+            Start::Zero => {
+                let tensor = Tensor::f_zeros(shape, (self.kind, Device::Cpu))?;
+                return self.trainable(name, &tensor);
+            }
+            Start::Outline => {
+                let tensor = Tensor::f_zeros([1], (self.kind, Device::Cpu))?;
+                return Ok(self.add(name, tensor.f_expand(shape, false)?, true));
+            }
+        };
         let bound = 1.0 / (fan_in as f64).sqrt();
-        let mut rng =
-            rng::stream(self.seed, Purpose::InitialWeights, 0, self.parameters.len() as u64);
+        let mut rng = rng::stream(seed, Purpose::InitialWeights, 0, self.parameters.len() as u64);
         let values: Vec<f64> = (0..shape.iter().product::<i64>())
             .map(|_| (2.0 * rng::uniform(&mut rng) - 1.0) * bound)
             .collect();
@@ -68,6 +103,21 @@ impl Builder {
     pub fn buffer(&mut self, name: String, len: i64, value: f64) -> Result<Tensor, EngineError> {
         let tensor = Tensor::f_full([len], value, (self.kind, device()))?;
         Ok(self.add(name, tensor, false))
+    }
+
+    /// A tensor of equal values that is part of the state where a state dict has it.
+    pub fn optional(
+        &mut self,
+        name: &str,
+        shape: &[i64],
+        value: f64,
+    ) -> Result<Tensor, EngineError> {
+        let tensor = Tensor::f_full(shape, value, (self.kind, Device::Cpu))?;
+        let shared = self.add(name.to_owned(), tensor, false);
+        if let Some(newest) = self.parameters.last_mut() {
+            newest.needed = false;
+        }
+        Ok(shared)
     }
 
     /// A fixed copy of a tensor, in the builder's precision.
@@ -90,7 +140,7 @@ impl Builder {
 
     fn add(&mut self, name: String, tensor: Tensor, trainable: bool) -> Tensor {
         let shared = tensor.shallow_clone();
-        self.parameters.push(Parameter { name, tensor, trainable });
+        self.parameters.push(Parameter { name, tensor, trainable, needed: true });
         shared
     }
 }

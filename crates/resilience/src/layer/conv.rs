@@ -179,8 +179,8 @@ impl Layer for Conv {
         self.weight.numel() as u64 + shift
     }
 
-    fn multiply_adds(&self, pixels: u64) -> u64 {
-        self.weight.numel() as u64 * pixels
+    fn multiply_adds(&self, _: u64, to: u64) -> u64 {
+        self.weight.numel() as u64 * to
     }
 }
 

@@ -63,7 +63,7 @@ impl Layer for Linear {
         (self.weight.numel() + self.bias.numel()) as u64
     }
 
-    fn multiply_adds(&self, _: u64) -> u64 {
+    fn multiply_adds(&self, _: u64, _: u64) -> u64 {
         self.weight.numel() as u64
     }
 }

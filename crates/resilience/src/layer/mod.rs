@@ -1,27 +1,37 @@
 //! The parts that architectures are built from: each knows its parameters, how to compute itself
 //! and how to describe itself.
 
+mod activation;
 mod basic_block;
 mod batch_norm;
+mod bottleneck;
 mod builder;
 mod conv;
 mod linear;
+mod max_pool;
 mod norm;
+mod pad;
 mod pool;
 mod preact_block;
+mod standardise;
 
 #[cfg(target_arch = "x86_64")]
 use tch::Kind;
 use tch::Tensor;
 
+pub use activation::Activation;
 pub use basic_block::BasicBlock;
 use batch_norm::BatchNorm;
+pub use bottleneck::{Bottleneck, BottleneckForm};
 pub use builder::{Builder, Parameter};
 pub use conv::{Conv, Window};
 pub use linear::Linear;
+pub use max_pool::MaxPool;
 pub use norm::Norm;
+pub use pad::Pad;
 pub use pool::{Flatten, GlobalAveragePool, Relu, ReluMaxPool};
-pub use preact_block::PreactBlock;
+pub use preact_block::{Margin, PreactBlock, PreactForm, PreactSize, Projection};
+pub use standardise::Standardise;
 
 use crate::error::EngineError;
 #[cfg(target_arch = "x86_64")]
@@ -68,10 +78,16 @@ pub trait Layer {
         0
     }
 
-    /// Multiplications that are added up for one image, where its output `[c,h,w]` has so many
-    /// pixels; those of convolutions and fully connected layers alone, each summed as it is defined.
-    fn multiply_adds(&self, _pixels: u64) -> u64 {
+    /// Multiplications that are added up for one image, where what it takes has `from` pixels and
+    /// what it gives has `to`; those of convolutions and fully connected layers alone, each summed as it is
+    /// defined.
+    fn multiply_adds(&self, _from: u64, _to: u64) -> u64 {
         0
+    }
+
+    /// Whether it normalises pixels as a manifest's mean and standard deviation do.
+    fn standardises(&self) -> Result<bool, EngineError> {
+        Ok(false)
     }
 }
 

@@ -12,7 +12,7 @@ use super::input::Input;
 use super::{Classifier, Differentiable, Normalise, Pass};
 use crate::error::EngineError;
 use crate::layer::Mode;
-use crate::zoo::{self, Network, Trainable};
+use crate::zoo::{self, Architecture, Network, Trainable};
 
 /// A native network that takes pixels in [0, 1].
 pub struct Native {
@@ -60,10 +60,14 @@ impl Native {
         mean: [f64; 3],
         std: [f64; 3],
     ) -> Result<Self, EngineError> {
-        let network = zoo::find(architecture)?.build(0, Kind::Float)?;
+        let network = zoo::find(architecture)?.empty(Kind::Float)?;
         network.load_state_dict(state)?;
         network.set_trainable(Trainable::No)?;
-        Ok(Self::new(network, Normalise::new(&mean, &std, Kind::Float)?))
+        let normalise = normalise(network.architecture(), mean, std)?;
+        if network.standardises()? && normalise.values()?.is_some() {
+            return Err(EngineError::NormalisedTwice { given: normalise.describe().to_owned() });
+        }
+        Ok(Self::new(network, normalise))
     }
 
     /// A network of the zoo in f32 with initial weights drawn from `seed`, ready to be trained.
@@ -74,7 +78,8 @@ impl Native {
         std: [f64; 3],
     ) -> Result<Self, EngineError> {
         let network = zoo::find(architecture)?.build(seed, Kind::Float)?;
-        Ok(Self::new(network, Normalise::new(&mean, &std, Kind::Float)?))
+        let normalise = normalise(network.architecture(), mean, std)?;
+        Ok(Self::new(network, normalise))
     }
 
     /// What happens to the pixels first, noise included.
@@ -98,6 +103,25 @@ impl Native {
     pub fn forward(&self, images: &Tensor, mode: Mode) -> Result<Tensor, EngineError> {
         self.network.forward(&self.input.prepare(images)?, mode)
     }
+}
+
+/// The normalisation of as many channels as an architecture's images have; those of one channel are
+/// normalised by the number that stands three times.
+fn normalise(
+    architecture: &Architecture,
+    mean: [f64; 3],
+    std: [f64; 3],
+) -> Result<Normalise, EngineError> {
+    let channels = architecture.input[0] as usize;
+    let same = |values: [f64; 3]| values.iter().all(|value| value.to_bits() == values[0].to_bits());
+    if channels == 1 && !(same(mean) && same(std)) {
+        return Err(EngineError::Input {
+            what: "mean and std of grey images",
+            expected: "one number each".to_owned(),
+            found: format!("{mean:?} and {std:?}"),
+        });
+    }
+    Normalise::new(&mean[..channels.min(3)], &std[..channels.min(3)], Kind::Float)
 }
 
 impl Classifier for Native {
@@ -131,5 +155,38 @@ impl Differentiable for Native {
             #[cfg(not(target_arch = "x86_64"))]
             View::Compiled => None,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use resilience_core::format::array::{Array, ArrayData};
+
+    use super::*;
+
+    /// Would catch pixels that are normalised by the weights file and once more by the manifest.
+    #[test]
+    fn pixels_are_normalised_once() {
+        let name = "dm-wideresnet-10-1";
+        let mut state = zoo::find(name).unwrap().empty(Kind::Float).unwrap().state_dict().unwrap();
+        let load = |state: &StateDict, mean| Native::load(name, state, [mean; 3], [1.0; 3]);
+        assert!(load(&state, 0.5).is_ok());
+        let half = Array::new(vec![3, 1, 1], ArrayData::F32(vec![0.5; 3])).unwrap();
+        for (_, array) in state.entries.iter_mut().filter(|(name, _)| name == "mean") {
+            array.clone_from(&half);
+        }
+        assert!(load(&state, 0.0).is_ok());
+        let error = load(&state, 0.5).err().unwrap();
+        assert!(matches!(error, EngineError::NormalisedTwice { .. }), "{error}");
+    }
+
+    /// Would catch grey images that are normalised as if they were of colour.
+    #[test]
+    fn grey_images_have_one_mean() {
+        let load = |mean| Native::initial("cifar-wide:size=28,channels=1", 0, mean, [0.5; 3]);
+        let model = load([0.25; 3]).unwrap();
+        let images = Tensor::zeros([2, 1, 28, 28], (Kind::Float, tch::Device::Cpu));
+        assert_eq!(model.logits(&images).unwrap().size(), [2, 10]);
+        assert!(load([0.25, 0.5, 0.5]).is_err());
     }
 }

@@ -1,12 +1,10 @@
 //! A network: its layers in order and the state dict that they share.
 
-use std::fmt::Write as _;
-
 use resilience_core::format::array::{Array, ArrayData, StateDict};
 use resilience_core::record::LayerRecord;
 use tch::{Device, Kind, Tensor};
 
-use super::ArchitectureSpec;
+use super::{Architecture, Fit, likely};
 use crate::error::EngineError;
 #[cfg(target_arch = "x86_64")]
 use crate::kernel::Program;
@@ -14,7 +12,7 @@ use crate::layer::{Builder, Layer, Layers, Mode, Parameter};
 
 /// Layers applied one after the other, and their parameters by name.
 pub struct Network {
-    architecture: &'static ArchitectureSpec,
+    architecture: Architecture,
     layers: Layers,
     parameters: Vec<Parameter>,
     inner: Kind,
@@ -22,7 +20,7 @@ pub struct Network {
 
 impl Network {
     pub(super) fn new(
-        architecture: &'static ArchitectureSpec,
+        architecture: Architecture,
         layers: Layers,
         parameters: Vec<Parameter>,
     ) -> Self {
@@ -45,20 +43,33 @@ impl Network {
 
     /// What it was built from.
     #[must_use]
-    pub const fn architecture(&self) -> &'static ArchitectureSpec {
-        self.architecture
+    pub const fn architecture(&self) -> &Architecture {
+        &self.architecture
     }
 
     /// Normalised images `[n,c,h,w]` -> logits `[n,k]`, where the images are: they go to the network's
     /// device and the logits come back.
     pub fn forward(&self, images: &Tensor, mode: Mode) -> Result<Tensor, EngineError> {
         let mut value = images.f_to_device(self.device())?;
-        let last = self.layers.len().saturating_sub(1);
+        let [first, last] = self.outer();
         for (place, layer) in self.layers.iter().enumerate() {
-            let kind = if place == 0 || place == last { self.kind() } else { self.inner };
+            let inside = place > first && place < last;
+            let kind = if inside { self.inner } else { self.kind() };
             value = layer.forward(&value.f_to_kind(kind)?, mode)?;
         }
         Ok(value.f_to_device(images.device())?)
+    }
+
+    /// The places of the first and of the last layer with weights; what stands before the first one only
+    /// prepares pixels.
+    fn outer(&self) -> [usize; 2] {
+        let first = self.layers.iter().position(|layer| layer.parameters() > 0);
+        [first.unwrap_or(0), self.layers.len().saturating_sub(1)]
+    }
+
+    /// Whether it normalises pixels itself, by what its state dict says.
+    pub fn standardises(&self) -> Result<bool, EngineError> {
+        self.layers.first().map_or(Ok(false), |layer| layer.standardises())
     }
 
     /// The same network for evaluation alone, and faster: each batch norm is part of the
@@ -69,20 +80,21 @@ impl Network {
         let mut builder = Builder::new(0, self.kind());
         let layers: Result<Layers, _> =
             self.layers.iter().map(|layer| layer.folded(&mut builder)).collect();
-        Ok(Self::new(self.architecture, layers?, builder.finish()))
+        Ok(Self::new(self.architecture.clone(), layers?, builder.finish()))
     }
 
     /// The same, with weights and values in bf16 between its first and its last layer, which stay
     /// as they are.
     pub fn half(&self) -> Result<Self, EngineError> {
         let (mut builder, kind) = (Builder::new(0, self.kind()), self.kind());
-        let last = self.layers.len().saturating_sub(1);
+        let [first, last] = self.outer();
         let mut layers: Layers = Vec::with_capacity(self.layers.len());
         for (place, layer) in self.layers.iter().enumerate() {
-            builder.set_kind(if place == 0 || place == last { kind } else { Kind::BFloat16 });
+            let inside = place > first && place < last;
+            builder.set_kind(if inside { Kind::BFloat16 } else { kind });
             layers.push(layer.folded(&mut builder)?);
         }
-        let network = Self::new(self.architecture, layers, builder.finish());
+        let network = Self::new(self.architecture.clone(), layers, builder.finish());
         Ok(network.with_inner_bf16())
     }
 
@@ -148,16 +160,14 @@ impl Network {
     /// Floating-point operations of a forward pass of one image: two for each multiplication that
     /// convolutions and fully connected layers add up, as their textbook sums say.
     pub fn flops(&self) -> Result<u64, EngineError> {
-        let multiply_adds = |(layer, output): (&dyn Layer, Vec<u64>)| {
-            layer.multiply_adds(output[1..].iter().product())
-        };
-        Ok(2 * self
-            .layers
-            .iter()
-            .map(AsRef::as_ref)
-            .zip(self.outputs()?)
-            .map(multiply_adds)
-            .sum::<u64>())
+        let [_, h, w] = self.architecture.input;
+        let (mut from, mut sum) = ((h * w) as u64, 0);
+        for (layer, output) in self.layers.iter().zip(self.outputs()?) {
+            let to = output[1..].iter().product();
+            sum += layer.multiply_adds(from, to);
+            from = to;
+        }
+        Ok(2 * sum)
     }
 
     /// The shape that each layer gives for one image.
@@ -201,7 +211,8 @@ impl Network {
     }
 
     /// Takes its values from a state dict. Every tensor must be there, with its shape, and finite;
-    /// `num_batches_tracked` is known and not needed, any other tensor left over is an error.
+    /// what an architecture has where a state dict has it may be missing, `num_batches_tracked` and what
+    /// is known to compute nothing are passed over, any other tensor left over is an error.
     pub fn load_state_dict(&self, state: &StateDict) -> Result<(), EngineError> {
         self.check_fit(state)?;
         let _guard = tch::no_grad_guard();
@@ -219,33 +230,30 @@ impl Network {
     }
 
     fn check_fit(&self, state: &StateDict) -> Result<(), EngineError> {
-        let mut problems = Vec::new();
-        for parameter in &self.parameters {
-            let want: Vec<usize> = parameter.tensor.size().iter().map(|&s| s as usize).collect();
-            let name = &parameter.name;
-            match state.get(name) {
-                None => problems.push(format!("'{name}' {want:?} is missing")),
-                Some(array) if array.shape() != want => {
-                    problems.push(format!("'{name}' has shape {:?}, not {want:?}", array.shape()));
-                }
-                Some(_) => {}
-            }
-        }
-        for (name, array) in &state.entries {
-            let known = self.parameters.iter().any(|parameter| parameter.name == *name);
-            if !known && !name.ends_with("num_batches_tracked") {
-                problems.push(format!("'{name}' {:?} has no place", array.shape()));
-            }
-        }
-        if problems.is_empty() {
+        let fit = Fit::between(&self.architecture, self.parameters.iter(), state);
+        if fit.is_exact() {
             return Ok(());
         }
-        let mut text = problems.iter().take(6).cloned().collect::<Vec<_>>().join("; ");
-        if problems.len() > 6 {
-            let _ = write!(text, "; and {} more", problems.len() - 6);
-        }
-        Err(EngineError::Weights { architecture: self.architecture.id.to_owned(), problems: text })
+        Err(EngineError::Weights {
+            architecture: self.architecture.name(),
+            problems: fit.problems(),
+            best: best_instead(&fit, &likely(state)),
+        })
     }
+}
+
+/// What other architecture a state dict that does not fit is rather of, in words; empty where it is of
+/// none.
+fn best_instead(fit: &Fit, likely: &[Fit]) -> String {
+    let Some(best) = likely.first().filter(|best| best.share() > fit.share()) else {
+        return String::new();
+    };
+    let name = best.architecture.name();
+    if best.is_exact() {
+        return format!("; they fit {name}");
+    }
+    let (fitting, all) = (best.fitting, best.tensors());
+    format!("; the nearest architecture is {name}, which {fitting} of {all} tensors fit")
 }
 
 fn kind_of(parameters: &[Parameter]) -> Kind {
@@ -282,7 +290,7 @@ mod tests {
     use crate::zoo::{ARCHITECTURES, find};
 
     /// A network whose batch norms all do something, as after a training.
-    fn trained(architecture: &'static ArchitectureSpec, kind: Kind) -> Network {
+    fn trained(architecture: &Architecture, kind: Kind) -> Network {
         let network = architecture.build(3, kind).unwrap();
         let _guard = tch::no_grad_guard();
         for Parameter { name, tensor, .. } in &network.parameters {
@@ -309,21 +317,22 @@ mod tests {
     fn assert_same(one: &Network, other: &Network, shape: [i64; 4], kind: Kind, tolerance: f64) {
         for (a, b) in answers(one, shape, kind).iter().zip(answers(other, shape, kind)) {
             let apart = ((a - &b).abs().max() / b.abs().max()).double_value(&[]);
-            assert!(apart <= tolerance, "{}: {apart}", one.architecture.id);
+            assert!(apart <= tolerance, "{}: {apart}", one.architecture.name());
         }
     }
 
     /// Would catch a constant, a sign, a layer or a shortcut that folding gets wrong or forgets.
     #[test]
     fn folding_changes_nothing_but_rounding() {
-        for &architecture in ARCHITECTURES {
-            let network = trained(architecture, Kind::Double);
+        for &spec in ARCHITECTURES {
+            let architecture = spec.small().unwrap();
+            let network = trained(&architecture, Kind::Double);
             let folded = network.folded().unwrap();
             let [c, h, w] = architecture.input;
             assert_same(&folded, &network, [2, c, h, w], Kind::Double, 1e-10);
         }
         // Small images, so that no ReLU is as near to its kink as the rounding of f32.
-        let network = trained(find("resnet20").unwrap(), Kind::Float);
+        let network = trained(&find("resnet20").unwrap(), Kind::Float);
         assert_same(&network.folded().unwrap(), &network, [2, 3, 8, 8], Kind::Float, 1e-4);
     }
 
@@ -346,14 +355,23 @@ mod tests {
             + 512 * 10;
         let resnet2b =
             9 * 3 * 8 * 256 + (wider(8, 16, 64) + 3 * stage(16, 64)) + (1024 * 100 + 100 * 10);
-        // With pre-activation the convolutions are the same.
+        let wide = 9 * 3 * 16 * 1024
+            + (wider(16, 32, 1024) + 3 * stage(32, 1024))
+            + (wider(32, 64, 256) + 3 * stage(64, 256))
+            + (wider(64, 128, 64) + 3 * stage(128, 64))
+            + 128 * 10;
+        // With pre-activation the convolutions are the same; those for ImageNet are torchvision's figures.
         for (id, multiply_adds) in [
             ("resnet32", resnet32),
             ("resnet18", resnet18),
             ("preactresnet18", resnet18),
             ("resnet2b", resnet2b),
+            ("wideresnet-16-2", wide),
+            ("dm-wideresnet-16-2", wide),
+            ("resnet18-imagenet", 1_814_073_344),
+            ("resnet50-imagenet", 4_089_184_256),
         ] {
-            let network = find(id).unwrap().build(0, Kind::Float).unwrap();
+            let network = find(id).unwrap().empty(Kind::Float).unwrap();
             assert_eq!(network.flops().unwrap(), 2 * multiply_adds, "{id}");
             assert_eq!(network.folded().unwrap().flops().unwrap(), 2 * multiply_adds, "{id}");
         }
@@ -362,7 +380,7 @@ mod tests {
     /// Would catch a batch norm that stays, and parameters that training would still reach.
     #[test]
     fn a_folded_network_stands_alone() {
-        let network = trained(find("resnet20").unwrap(), Kind::Float);
+        let network = trained(&find("resnet20").unwrap(), Kind::Float);
         let folded = network.folded().unwrap();
         assert_eq!(folded.trainable().count(), 0);
         let before = folded.state_dict().unwrap();
@@ -378,8 +396,14 @@ mod tests {
     /// rounding that is more than bf16's: the logits are near, and not the same.
     #[test]
     fn bf16_inside_is_near_and_f32_outside() {
-        for (id, side) in [("resnet20", 8), ("preactresnet18", 8), ("resnet2b", 32)] {
-            let network = trained(find(id).unwrap(), Kind::Float);
+        for (id, side) in [
+            ("resnet20", 8),
+            ("preactresnet18", 8),
+            ("resnet2b", 32),
+            ("resnet50:width=8", 16),
+            ("wideresnet-10-2:activation=silu", 16),
+        ] {
+            let network = trained(&find(id).unwrap(), Kind::Float);
             let half = network.half().unwrap();
             let kinds = |name: &str| {
                 let of = |p: &&Parameter| p.name.starts_with(name);
@@ -394,6 +418,57 @@ mod tests {
             let apart = ((&near - &logits).abs().max() / logits.abs().max()).double_value(&[]);
             assert!(apart > 1e-6 && apart < 0.05, "{id}: {apart}");
             assert_eq!((near.kind(), gradient.kind()), (Kind::Float, Kind::Float), "{id}");
+        }
+    }
+
+    /// Would catch pixels that are rounded to bf16 because a layer without weights comes before the first
+    /// convolution.
+    #[test]
+    fn what_prepares_pixels_stays_outside() {
+        for id in ["dm-wideresnet-10-1", "cnn-4layer-b:width=8"] {
+            let half = trained(&find(id).unwrap(), Kind::Float).half().unwrap();
+            let first = half.parameters.iter().find(|p| p.tensor.dim() == 4).unwrap();
+            assert_eq!(first.tensor.kind(), Kind::Float, "{id}");
+            let inner = half.parameters.iter().filter(|p| p.tensor.kind() == Kind::BFloat16);
+            assert!(inner.count() > 2, "{id}");
+            let images = Tensor::full([1, 3, 32, 32], 0.503, (Kind::Float, Device::Cpu));
+            let prepared = half.layers[0].forward(&images, Mode::Eval).unwrap();
+            assert_eq!(prepared.kind(), Kind::Float, "{id}");
+        }
+    }
+
+    /// Would catch a mean and a standard deviation of a state dict that are not used, or are missed where
+    /// a file has none.
+    #[test]
+    fn a_network_may_normalise_by_itself() {
+        let network = trained(&find("dm-preactresnet18:width=8").unwrap(), Kind::Double);
+        let mut state = network.state_dict().unwrap();
+        assert!(!network.standardises().unwrap());
+        state.entries.retain(|(name, _)| name != "mean" && name != "std");
+        network.load_state_dict(&state).unwrap();
+        let column = |value| Array::new(vec![3, 1, 1], ArrayData::F64(vec![value; 3])).unwrap();
+        state.entries.extend([("mean".to_owned(), column(0.5)), ("std".to_owned(), column(0.25))]);
+        let other = network.architecture().empty(Kind::Double).unwrap();
+        other.load_state_dict(&state).unwrap();
+        assert!(other.standardises().unwrap() && other.folded().unwrap().standardises().unwrap());
+        let images = (Tensor::arange(3 * 256, (Kind::Double, Device::Cpu)) * 0.739).sin();
+        let images = images.view([1, 3, 16, 16]);
+        let logits =
+            |network: &Network, images: &Tensor| network.forward(images, Mode::Eval).unwrap();
+        let expected = logits(&network, &((&images - 0.5) / 0.25));
+        let apart = (logits(&other, &images) - &expected).abs().max().double_value(&[]);
+        assert!(apart < 1e-9 * expected.abs().max().double_value(&[]), "{apart}");
+    }
+
+    /// Would catch an error that leaves a user alone with a wrong --arch.
+    #[test]
+    fn a_misfit_names_what_fits() {
+        let state = find("resnet32").unwrap().empty(Kind::Float).unwrap().state_dict().unwrap();
+        let network = find("resnet20").unwrap().empty(Kind::Float).unwrap();
+        let error = network.load_state_dict(&state).unwrap_err().to_string();
+        for words in ["do not fit resnet20", "has no place", "more", "they fit resnet32", "inspect"]
+        {
+            assert!(error.contains(words), "{words}: {error}");
         }
     }
 

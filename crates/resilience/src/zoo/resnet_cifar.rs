@@ -1,19 +1,28 @@
 //! ResNets for CIFAR of depth 6n + 2 (He et al. 2015, section 4.2), shortcut option A.
 
-use super::ArchitectureSpec;
+use super::architecture::{CHANNELS, classes, size, width};
+use super::resnet::{Stages, Stem, guess, residual};
+use super::{Architecture, ArchitectureSpec};
 use crate::error::EngineError;
-use crate::layer::{BasicBlock, Builder, Conv, GlobalAveragePool, Layers, Linear, Relu, Window};
+use crate::layer::{BasicBlock, Builder, Layers};
+use crate::settings::Setting;
 
-pub(super) static RESNET20: ArchitectureSpec = spec("resnet20", "ResNet-20", build::<20>);
-pub(super) static RESNET32: ArchitectureSpec = spec("resnet32", "ResNet-32", build::<32>);
-pub(super) static RESNET44: ArchitectureSpec = spec("resnet44", "ResNet-44", build::<44>);
-pub(super) static RESNET56: ArchitectureSpec = spec("resnet56", "ResNet-56", build::<56>);
-pub(super) static RESNET110: ArchitectureSpec = spec("resnet110", "ResNet-110", build::<110>);
+pub(super) static RESNET20: ArchitectureSpec = spec("resnet20", "ResNet-20", &[], build::<20>);
+pub(super) static RESNET32: ArchitectureSpec = spec("resnet32", "ResNet-32", &[], build::<32>);
+pub(super) static RESNET44: ArchitectureSpec = spec("resnet44", "ResNet-44", NARROW, build::<44>);
+pub(super) static RESNET56: ArchitectureSpec = spec("resnet56", "ResNet-56", NARROW, build::<56>);
+pub(super) static RESNET110: ArchitectureSpec =
+    spec("resnet110", "ResNet-110", NARROW, build::<110>);
+
+const NARROW: &[(&str, &str)] = &[("width", "8")];
+
+const PARAMETERS: &[Setting] = &[classes(10), size(32), CHANNELS, width(16)];
 
 const fn spec(
     id: &'static str,
     title: &'static str,
-    build: fn(&mut Builder) -> Result<Layers, EngineError>,
+    small: &'static [(&'static str, &'static str)],
+    build: fn(&mut Builder, &Architecture) -> Result<Layers, EngineError>,
 ) -> ArchitectureSpec {
     ArchitectureSpec {
         id,
@@ -24,40 +33,25 @@ const fn spec(
                 stage begins, the shortcut takes every second pixel and pads zero channels evenly \
                 on both sides (option A). State dict names: conv1, bn1, layer1.0.conv1 .. linear. \
                 Initial weights are PyTorch's defaults.",
-        input: [3, 32, 32],
-        classes: 10,
+        parameters: PARAMETERS,
+        positional: &[],
+        unseen: &["size"],
+        idle: &[],
+        small,
+        guess,
         build,
     }
 }
 
-fn build<const DEPTH: usize>(builder: &mut Builder) -> Result<Layers, EngineError> {
-    stages(builder, &[16, 32, 64], (DEPTH - 2) / 6, BasicBlock::padded)
-}
-
-/// Makes the residual block of that name, from one number of channels to another.
-type MakeBlock = fn(&mut Builder, String, [i64; 2]) -> Result<BasicBlock, EngineError>;
-
-/// A 3x3 convolution, stages of `blocks` residual blocks with these channels, a global average pool
-/// and a fully connected layer.
-pub(super) fn stages(
+fn build<const DEPTH: usize>(
     builder: &mut Builder,
-    widths: &[i64],
-    blocks: usize,
-    make: MakeBlock,
+    form: &Architecture,
 ) -> Result<Layers, EngineError> {
-    let mut width = widths[0];
-    let mut layers: Layers = vec![
-        Box::new(Conv::with_norm(builder, ["conv1", "bn1"], [3, width], Window::THREE)?),
-        Box::new(Relu),
-    ];
-    for (stage, &output) in (1..).zip(widths) {
-        for block in 0..blocks {
-            let name = format!("layer{stage}.{block}");
-            layers.push(Box::new(make(builder, name, [width, output])?));
-            width = output;
-        }
-    }
-    layers.push(Box::new(GlobalAveragePool));
-    layers.push(Box::new(Linear::new(builder, "linear", [width, 10])?));
-    Ok(layers)
+    let width = form.count("width");
+    let widths = [width, 2 * width, 4 * width];
+    let counts = [(DEPTH - 2) / 6; 3];
+    let stages = Stages { widths: &widths, counts: &counts, expansion: 1 };
+    residual(builder, form, Stem::Small, stages, |builder, name, step| {
+        Ok(Box::new(BasicBlock::padded(builder, name, step.widths)?))
+    })
 }

@@ -24,6 +24,7 @@ mod resnet18;
 mod resnet_cifar;
 mod spsa;
 mod square;
+mod zoo;
 
 /// The fixture of a case.
 fn fixture(name: &str) -> serde_json::Value {

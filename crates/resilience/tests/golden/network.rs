@@ -23,22 +23,30 @@ pub struct Inputs {
 
 /// Fails unless the architecture computes what the fixture says.
 pub fn agrees(architecture: &str, path: &str, inputs: &Inputs) {
-    let expected = fixture(path);
+    agrees_with(architecture, &fixture(path), inputs);
+}
+
+/// The same for what stands in a fixture.
+pub fn agrees_with(architecture: &str, expected: &Value, inputs: &Inputs) {
     let network = zoo::find(architecture).unwrap().build(0, Kind::Double).unwrap();
     network.load_state_dict(&state_dict(&expected["tensors"], inputs)).unwrap();
     let [mean, std] = inputs.mean_std;
-    let model = Native::new(network, Normalise::new(&mean, &std, Kind::Double).unwrap());
+    let [c, h, w] = network.architecture().input;
+    let of_channels = |values: [f64; 3]| values[..c as usize].to_vec();
+    let normalise = Normalise::new(&of_channels(mean), &of_channels(std), Kind::Double).unwrap();
+    let model = Native::new(network, normalise);
 
-    let images = formula::images(inputs.images, [2, 3, 32, 32]);
+    let images = formula::images(inputs.images, [2, c, h, w]);
     let pass = model.pass(&images).unwrap();
     let logits = Vec::<f64>::try_from(pass.logits.detach().view([-1])).unwrap();
-    assert_close("logits", &logits, &numbers(&expected["logits"]), 1e-9);
+    assert_close(&format!("{architecture}: logits"), &logits, &numbers(&expected["logits"]), 1e-9);
 
     let labels = formula::labels(inputs.images + 1, 2);
     let losses = loss::cross_entropies(&pass.logits, &labels).unwrap();
     let gradient = pass.gradient(&(losses / 2.0), Graph::Free).unwrap();
     let found = formula::digest(&gradient, inputs.images + 2);
-    assert_close("gradient", &found, &formula::expected_digest(&expected["gradient"]), 1e-9);
+    let gradient = formula::expected_digest(&expected["gradient"]);
+    assert_close(&format!("{architecture}: gradient"), &found, &gradient, 1e-9);
 }
 
 /// The state dict whose names and shapes a fixture lists.

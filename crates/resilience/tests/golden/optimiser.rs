@@ -47,6 +47,7 @@ fn every_step_agrees_with_pytorch() {
                 name: format!("p{p}"),
                 tensor: tensor(p, shape).set_requires_grad(true),
                 trainable: true,
+                needed: true,
             })
             .collect();
         let mut optimiser = Optimiser::new(parameters.iter(), rule).unwrap();

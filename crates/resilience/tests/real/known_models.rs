@@ -1,5 +1,6 @@
 //! Published checkpoints with known figures.
 
+use resilience::zoo;
 use resilience_core::dataset::Split;
 
 use crate::{common, correct, known, load};
@@ -24,6 +25,24 @@ fn the_first_thousand_images_come_out_to_the_image() {
     ] {
         let Some(found) = clean(manifest, 1000) else { return };
         assert_eq!(found, expected, "{manifest}");
+    }
+}
+
+/// Would catch a real file that is taken for another architecture, or for none.
+#[test]
+fn real_files_are_recognised() {
+    for name in [
+        "resnet32-linf8-adversarial",
+        "resnet32-standard",
+        "resnet2b",
+        "cifar-wide-kw",
+        "cifar-wide-sgd",
+        "cifar-wide-madry",
+    ] {
+        let Some((_, manifest, _)) = known(name) else { return };
+        let fits = zoo::likely(&manifest.load().unwrap().0);
+        assert!(fits[0].is_exact(), "{name}: {:?}", fits[0].problems());
+        assert_eq!(fits[0].architecture.name(), manifest.architecture, "{name}");
     }
 }
 

@@ -48,8 +48,8 @@ pub fn run(
 ) -> Result<serde_json::Value, CliError> {
     let flops = native.network().flops()?;
     let spec = native.network().architecture();
-    let mut model = Model::plain(spec.title, Box::new(native));
     let images = Batch::random(batch, spec.input, spec.classes)?;
+    let mut model = Model::plain(&spec.title(), Box::new(native));
     let views = view.as_ref().map_or(Precision::Auto.views(), std::slice::from_ref);
     let view = evaluate::probe(environment, &mut model, &images, views)?.choice.view;
     let chunk = batch;

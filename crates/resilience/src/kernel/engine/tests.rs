@@ -4,7 +4,7 @@ use super::*;
 use crate::kernel::program::Weights;
 use crate::layer::Window;
 use crate::rng::{self, Purpose};
-use crate::zoo::ARCHITECTURES;
+use crate::zoo::find;
 use tch::Kind;
 
 fn numbers(len: usize) -> Vec<f32> {
@@ -52,11 +52,9 @@ fn tangled() -> Program {
 
 /// The tangled program, and the architectures that are not too large to be packed in a test.
 fn engines(keep: Keep) -> Vec<Engine> {
-    let small = ARCHITECTURES.iter().filter(|architecture| {
-        ["resilience-cnn", "resnet20", "resnet2b", "cifar-wide"].contains(&architecture.id)
-    });
-    let programs = small.map(|architecture| {
-        let network = architecture.build(0, Kind::Float).unwrap();
+    let small = ["resilience-cnn", "resnet20", "resnet2b", "cifar-wide"];
+    let programs = small.iter().map(|name| {
+        let network = find(name).unwrap().build(0, Kind::Float).unwrap();
         network.folded().unwrap().lowered().unwrap().unwrap()
     });
     programs.chain([tangled()]).map(|program| Engine::new(program, keep).unwrap()).collect()
