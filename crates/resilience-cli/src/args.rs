@@ -88,8 +88,10 @@ pub enum Command {
 /// Where the images come from.
 #[derive(Debug, Args)]
 pub struct DataArgs {
-    /// A data set's name or the folder or archive that holds it. Without it: `$RESILIENCE_DATA`, the
-    /// cache folder, ./data, and at last a download of CIFAR-10.
+    /// A data set's name or the folder or archive that holds it; or images of your own: a .npz or
+    /// .safetensors with x and y, x.npy beside y.npy, a folder of pictures with a folder for each class, a
+    /// data manifest (.toml). Without it: `$RESILIENCE_DATA`, the cache folder, ./data, and at last a
+    /// download of CIFAR-10.
     #[arg(long, value_name = "NAME|PATH")]
     pub data: Option<String>,
 }

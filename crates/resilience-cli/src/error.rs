@@ -72,7 +72,8 @@ pub enum CliError {
     },
     /// A model and a data set that do not belong together.
     #[error(
-        "{model} takes {expected}, but {dataset} has {found}; choose another model or data set"
+        "{model} takes {expected}, but {dataset} has {found}; choose another model or data set; of images of \
+         your own a data manifest says which classes they have"
     )]
     Mismatch {
         /// The model's name.

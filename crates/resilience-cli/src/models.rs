@@ -5,7 +5,7 @@ mod loaded;
 use std::path::{Path, PathBuf};
 
 use resilience::zoo::{self, Architecture};
-use resilience_core::dataset::Images;
+use resilience_core::dataset::{self, DatasetSpec, Images};
 use resilience_core::manifest::{Described, Manifest};
 use resilience_core::suggest::did_you_mean;
 
@@ -202,16 +202,28 @@ pub fn check_fit(
     let spec = zoo::find(architecture)?;
     let (classes, shape) = (images.classes().len(), images.shape());
     let fits = shape.map(|side| side as i64) == spec.input && classes as i64 == spec.classes;
-    if fits && dataset.is_none_or(|name| name == images.name()) {
+    if fits && dataset.is_none_or(|name| has_classes_of(images, name)) {
         return Ok(());
     }
-    let of = dataset.map(|name| format!(" of {name}")).unwrap_or_default();
+    let of = dataset.map(|name| format!(" with the classes of {name}")).unwrap_or_default();
     Err(CliError::Mismatch {
         model: spec.title(),
         expected: format!("images{of} of shape {:?} and {} classes", spec.input, spec.classes),
         dataset: images.name().to_owned(),
-        found: format!("images of shape {shape:?} and {classes} classes"),
+        found: format!("images of shape {shape:?} and {classes} classes{}", named(images)),
     })
+}
+
+/// Whether the images are of that data set, or its classes are theirs.
+fn has_classes_of(images: &Images, name: &str) -> bool {
+    let same = |spec: &DatasetSpec| images.classes().iter().eq(spec.classes.iter());
+    images.name() == name || dataset::spec(name).is_some_and(same)
+}
+
+/// The first names of the classes, so that a model of others is seen not to fit.
+fn named(images: &Images) -> String {
+    let first: Vec<&str> = images.classes().iter().take(3).map(String::as_str).collect();
+    format!(" ({}{})", first.join(", "), if images.classes().len() > 3 { ", …" } else { "" })
 }
 
 #[cfg(test)]

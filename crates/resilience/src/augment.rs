@@ -1,13 +1,14 @@
-//! Random horizontal flip, rotation and crop of training images, on the bytes of the data set.
+//! Random horizontal flip, rotation and crop of training images, on the pixels of the data set.
 //!
 //! Rotation follows torchvision's `rotate` on tensors: about the centre of the image,
 //! counter-clockwise for positive angles, black outside, nearest neighbour by default. The crop shifts what has been turned; without a
 //! rotation it is that of the padded image.
 
 use rand_chacha::ChaCha8Rng;
-use resilience_core::dataset::Images;
+use resilience_core::dataset::{Image, Images};
 use resilience_core::method::{Augmentation, Interpolation};
 
+use crate::error::EngineError;
 use crate::rng;
 
 /// One drawn transformation.
@@ -42,11 +43,27 @@ pub fn transform(
     transform: Transform,
     interpolation: Interpolation,
     out: &mut [f32],
+) -> Result<(), EngineError> {
+    let (size, flip) = (images.shape(), transform.flip);
+    match images.image(row)? {
+        Image::Bytes(image) => {
+            turn(&View { image: &image[..], size, flip }, transform, interpolation, out);
+        }
+        Image::Floats(image) => {
+            turn(&View { image: &image[..], size, flip }, transform, interpolation, out);
+        }
+    }
+    Ok(())
+}
+
+/// Turns and shifts what is perhaps seen in a mirror.
+fn turn<T: Level>(
+    view: &View<'_, T>,
+    transform: Transform,
+    interpolation: Interpolation,
+    out: &mut [f32],
 ) {
-    let [c, h, w] = images.shape();
-    let size = c * h * w;
-    let image = &images.pixels()[row * size..][..size];
-    let view = View { image, size: [c, h, w], flip: transform.flip };
+    let [c, h, w] = view.size;
     let (sin, cos) = transform.degrees.to_radians().sin_cos();
     let (sin, cos) = (sin as f32, cos as f32);
     let (half_w, half_h) = (w as f32 / 2.0, h as f32 / 2.0);
@@ -65,14 +82,44 @@ pub fn transform(
     }
 }
 
+/// A pixel's value in one channel.
+trait Level: Copy {
+    /// From 0 to 1.
+    fn level(self) -> f32;
+
+    /// The weight times that.
+    fn weighted(self, weight: f32) -> f32;
+}
+
+impl Level for u8 {
+    fn level(self) -> f32 {
+        f32::from(self) / 255.0
+    }
+
+    // Not the level times the weight, which rounds otherwise.
+    fn weighted(self, weight: f32) -> f32 {
+        weight * f32::from(self) / 255.0
+    }
+}
+
+impl Level for f32 {
+    fn level(self) -> f32 {
+        self
+    }
+
+    fn weighted(self, weight: f32) -> f32 {
+        weight * self
+    }
+}
+
 /// An image, perhaps seen in a mirror.
-struct View<'a> {
-    image: &'a [u8],
+struct View<'a, T> {
+    image: &'a [T],
     size: [usize; 3],
     flip: bool,
 }
 
-impl View<'_> {
+impl<T: Level> View<'_, T> {
     /// Place of the pixel at column `x` and row `y` in the first channel; none outside the image.
     fn place(&self, x: i32, y: i32) -> Option<usize> {
         let [_, h, w] = self.size;
@@ -88,7 +135,7 @@ impl View<'_> {
             return;
         };
         for (value, plane) in pixel.iter_mut().zip(self.image.chunks_exact(h * w)) {
-            *value = f32::from(plane[place]) / 255.0;
+            *value = plane[place].level();
         }
     }
 
@@ -106,7 +153,7 @@ impl View<'_> {
         ] {
             let Some(place) = self.place(column, row) else { continue };
             for (value, plane) in pixel.iter_mut().zip(self.image.chunks_exact(h * w)) {
-                *value += weight * f32::from(plane[place]) / 255.0;
+                *value += plane[place].weighted(weight);
             }
         }
     }
@@ -137,7 +184,7 @@ mod tests {
         let shifted = |shift| {
             let mut out = vec![0.0; 3072];
             let drawn = Transform { flip: false, degrees: 0.0, shift };
-            transform(&images, 0, drawn, Interpolation::Nearest, &mut out);
+            transform(&images, 0, drawn, Interpolation::Nearest, &mut out).unwrap();
             out.iter().position(|&value| value > 0.0).map(|place| [place / 3 % 32, place / 96])
         };
         assert_eq!(shifted([0, 0]), Some([20, 10]));

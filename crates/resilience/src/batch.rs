@@ -1,6 +1,6 @@
 //! Images and labels on their way into a model.
 
-use resilience_core::dataset::Images;
+use resilience_core::dataset::{Image, Images};
 use tch::{Kind, Tensor};
 
 use crate::error::EngineError;
@@ -40,19 +40,27 @@ impl Batch {
         Self::from_images(images, 0..images.len().min(n as usize))
     }
 
-    /// Those images of a data set, in that order.
+    /// Those images of a data set, in that order. Bytes become floats in libtorch, as PyTorch makes them;
+    /// what is floats already stays as it is.
     pub fn from_rows(images: &Images, rows: &[usize]) -> Result<Self, EngineError> {
         let [c, h, w] = images.shape();
-        let size = c * h * w;
-        let mut bytes = Vec::with_capacity(rows.len() * size);
-        for &row in rows {
-            bytes.extend_from_slice(&images.pixels()[row * size..][..size]);
-        }
         let shape = [rows.len() as i64, c as i64, h as i64, w as i64];
-        let planes = Tensor::f_from_slice(&bytes)?.f_view(shape)?;
-        let pixels = crate::layout::channels_last(&planes)?.f_to_kind(Kind::Float)?;
+        let (mut bytes, mut floats) = (Vec::new(), Vec::new());
+        for &row in rows {
+            match images.image(row)? {
+                Image::Bytes(image) => bytes.extend_from_slice(&image),
+                Image::Floats(image) => floats.extend_from_slice(&image),
+            }
+        }
+        let pixels = if floats.is_empty() {
+            let planes = Tensor::f_from_slice(&bytes)?.f_view(shape)?;
+            let pixels = crate::layout::channels_last(&planes)?.f_to_kind(Kind::Float)?;
+            pixels.f_div_scalar(255.0)?
+        } else {
+            crate::layout::channels_last(&Tensor::f_from_slice(&floats)?.f_view(shape)?)?
+        };
         let labels: Vec<i64> = rows.iter().map(|&row| i64::from(images.labels()[row])).collect();
-        Ok(Self { images: pixels.f_div_scalar(255.0)?, labels: Tensor::f_from_slice(&labels)? })
+        Ok(Self { images: pixels, labels: Tensor::f_from_slice(&labels)? })
     }
 
     /// So many images of that shape (channels, height, width) whose pixels are random, always the

@@ -1,5 +1,6 @@
 //! What can go wrong in the engine.
 
+use resilience_core::dataset::DatasetError;
 use resilience_core::threat::Threat;
 
 /// An error of the engine. Each names what went wrong, where, and what to do about it.
@@ -8,6 +9,9 @@ pub enum EngineError {
     /// libtorch refused an operation.
     #[error("libtorch failed: {0}")]
     Torch(#[from] tch::TchError),
+    /// An image could not be read when it was needed.
+    #[error(transparent)]
+    Dataset(#[from] DatasetError),
     /// A name that no registry holds.
     #[error("unknown {what} '{name}'{}", suggest(.near.as_deref()))]
     UnknownName {

@@ -64,6 +64,7 @@ pub fn run(
     let suite = Suite::read(&arguments.suite)?;
     check(&suite, arguments)?;
     let source = dataset::find(arguments.data.data.as_deref(), &Places::of_user(), screen)?;
+    source.check_both_splits()?;
     let n = arguments.n.map(|n| n as usize);
     let train = source.load(Split::Train, n, screen)?;
     let test = source.load(Split::Test, n, screen)?;

@@ -41,6 +41,7 @@ pub fn run(
     let mut notices = Vec::new();
     refuse_foreign_run(&arguments.out)?;
     let source = find_data(arguments, screen, &mut notices)?;
+    source.check_both_splits()?;
     let n = arguments.n.map(|n| n as usize);
     if let Some(n) = n {
         notices.push(format!(
@@ -224,7 +225,7 @@ fn find_baselines(
         }
     }
     if found.is_empty() {
-        let of = source.spec.title;
+        let of = source.title();
         notices.push(format!(
             "No pretrained baseline for {of} was at hand, so a control is trained instead: the \
              same network, data and epochs without attacked images. To compare with a pretrained \

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use resilience_core::dataset::{self, DATASETS, Images, Places, Split};
+use resilience_core::dataset::{self, ALTERED, Images, Places, Split};
 use resilience_core::event::Observer;
 use resilience_core::manifest::Described;
 use resilience_core::plan::{ModelPlan, Plan};
@@ -65,9 +65,13 @@ pub fn images(
 ) -> Result<Images, CliError> {
     let n = plan.dataset.n as usize;
     // Without a path it is looked for by name, where data usually are.
-    let named = DATASETS.iter().find(|spec| spec.id == plan.dataset.name).map(|spec| spec.id);
-    let request = data.or(named);
-    let source = dataset::find(request, &Places::of_user(), observer)?;
+    let name = plan.dataset.name.strip_suffix(ALTERED).unwrap_or(&plan.dataset.name);
+    let Some(request) = data.or(dataset::spec(name).map(|spec| spec.id)) else {
+        return Err(CliError::Usage(format!(
+            "the run is over '{name}', images of your own: name their file or folder with --data"
+        )));
+    };
+    let source = dataset::find(Some(request), &Places::of_user(), observer)?;
     let split = if plan.dataset.split == "train" { Split::Train } else { Split::Test };
     let images = source.load(split, Some(n), observer)?;
     let found = images.record();

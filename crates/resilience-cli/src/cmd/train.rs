@@ -164,7 +164,8 @@ pub fn train(job: Job, environment: &Environment, screen: &mut Screen) -> Result
             job.plan.seed
         ),
         license: None,
-        dataset: Some(job.images.name().to_owned()),
+        // Of the user's own images other files may be evaluated on.
+        dataset: dataset::spec(job.images.name()).map(|spec| spec.id.to_owned()),
         input_noise: 0.0,
         input_levels: None,
         notes: None,

@@ -115,13 +115,68 @@ pub enum DatasetError {
     #[error("{name} has {have} {split} images, {asked} were asked for")]
     TooFew {
         /// The data set.
-        name: &'static str,
+        name: String,
         /// Which part of it.
         split: &'static str,
         /// Images that it has.
         have: usize,
         /// Images asked for.
         asked: usize,
+    },
+    /// Images of the other split, or of no split but one.
+    #[error(
+        "{path} has {has}, but {wanted} are wanted; give data with both: a data manifest with train = and \
+         test =, a folder with train and test in it, or an archive with x_train, y_train, x_test and \
+         y_test"
+    )]
+    OneSplit {
+        /// The data set.
+        path: PathBuf,
+        /// What it has.
+        has: &'static str,
+        /// What was asked for.
+        wanted: &'static str,
+    },
+    /// A data manifest that is no TOML, or has fields that it should not have.
+    #[error("{path} is no data manifest: {reason}")]
+    Manifest {
+        /// The manifest.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
+    /// More than the memory should be filled with.
+    #[error("{path}: {what} takes {wanted} bytes of memory, more than {allowed}: {remedy}")]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// What of it.
+        what: String,
+        /// Bytes wanted.
+        wanted: u64,
+        /// Bytes allowed.
+        allowed: u64,
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// A picture that cannot be decoded.
+    #[error("{path} cannot be decoded: {reason}; save it anew as PNG or JPEG, or take it out")]
+    Picture {
+        /// The file.
+        path: PathBuf,
+        /// What the decoder says.
+        reason: String,
+    },
+    /// An image was another when it was read again.
+    #[error(
+        "{path}: image {image} has changed since the data were loaded; leave data alone while a run \
+         goes on, and begin the run anew"
+    )]
+    Changed {
+        /// Its file.
+        path: PathBuf,
+        /// Its place among the images.
+        image: usize,
     },
     /// The data set lies nowhere here, and its server cannot be reached.
     #[error(

@@ -1,12 +1,10 @@
-//! Labelled images in memory.
+//! Labelled images.
 
 use std::fmt;
 use std::str::FromStr;
 
-use sha2::{Digest, Sha256};
-
+use super::pixels::{Image, LabelWidth, Pixels};
 use super::{DatasetError, DatasetSpec};
-use crate::format::weights::hex;
 use crate::record::DatasetRecord;
 
 /// A part of a data set.
@@ -46,16 +44,28 @@ impl FromStr for Split {
     }
 }
 
-/// Images of one split in file order, each with its class.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Images of one split in file order, each with its class. Their pixels are bytes or floats, in memory
+/// or, where there are too many, read from their files whenever they are asked for.
+#[derive(Clone, Debug)]
 pub struct Images {
-    name: &'static str,
+    name: String,
     split: Split,
-    classes: &'static [&'static str],
+    classes: Vec<String>,
     shape: [usize; 3],
-    pixels: Vec<u8>,
-    labels: Vec<u8>,
+    pixels: Pixels,
+    labels: Vec<u32>,
     notices: Vec<String>,
+    altered: bool,
+}
+
+/// The same images under the same name: the checksum tells.
+impl PartialEq for Images {
+    fn eq(&self, other: &Self) -> bool {
+        self.shape == other.shape
+            && self.notices == other.notices
+            && self.labels == other.labels
+            && self.record() == other.record()
+    }
 }
 
 /// Ends the name, in records, of a data set whose images are not the official ones.
@@ -68,15 +78,33 @@ impl Images {
     /// # Panics
     /// If pixels and labels do not fit each other or the data set: the caller made them.
     #[must_use]
-    pub fn new(spec: &'static DatasetSpec, split: Split, pixels: Vec<u8>, labels: Vec<u8>) -> Self {
+    pub fn new(
+        spec: &'static DatasetSpec,
+        split: Split,
+        pixels: Vec<u8>,
+        labels: Vec<u32>,
+    ) -> Self {
         let size: usize = spec.shape.iter().product();
         assert_eq!(pixels.len(), labels.len() * size, "every label has its image");
+        let classes = spec.classes.iter().map(|&class| class.to_owned()).collect();
+        let name = (spec.id.to_owned(), split);
+        Self::of(name, classes, spec.shape, Pixels::Bytes(pixels), labels)
+    }
+
+    /// Images of a name and split, with what else there is to say of them.
+    pub(super) fn of(
+        (name, split): (String, Split),
+        classes: Vec<String>,
+        shape: [usize; 3],
+        pixels: Pixels,
+        labels: Vec<u32>,
+    ) -> Self {
         assert!(
-            labels.iter().all(|&label| usize::from(label) < spec.classes.len()),
+            labels.iter().all(|&label| (label as usize) < classes.len()),
             "every label is a class"
         );
-        let DatasetSpec { id: name, classes, shape, .. } = *spec;
-        Self { name, split, classes, shape, pixels, labels, notices: Vec::new() }
+        let notices = Vec::new();
+        Self { name, split, classes, shape, pixels, labels, notices, altered: false }
     }
 
     /// Marks the images as not the official ones, with the reason in whole sentences. Their
@@ -84,6 +112,7 @@ impl Images {
     #[must_use]
     pub fn altered(mut self, notice: String) -> Self {
         self.notices.push(notice);
+        self.altered = true;
         self
     }
 
@@ -94,10 +123,10 @@ impl Images {
         &self.notices
     }
 
-    /// Id of the data set, official or altered.
+    /// Id of the data set, official or altered, or what the user calls theirs.
     #[must_use]
-    pub const fn name(&self) -> &'static str {
-        self.name
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// Which part of it.
@@ -108,8 +137,8 @@ impl Images {
 
     /// Names of the classes, by label.
     #[must_use]
-    pub const fn classes(&self) -> &'static [&'static str] {
-        self.classes
+    pub fn classes(&self) -> &[String] {
+        &self.classes
     }
 
     /// Channels, height, width.
@@ -118,21 +147,34 @@ impl Images {
         self.shape
     }
 
-    /// Bytes that one image takes: channels times height times width.
+    /// Numbers that one image has: channels times height times width.
     #[must_use]
     pub fn image_size(&self) -> usize {
         self.shape.iter().product()
     }
 
-    /// [n, c, h, w] in row-major order, 0 to 255.
+    /// The pixels of one image. Where they lie in a file they are read from it, and an error where
+    /// they are not what they were when the images were loaded.
+    ///
+    /// # Panics
+    /// If there is no image of that number.
+    pub fn image(&self, row: usize) -> Result<Image<'_>, DatasetError> {
+        assert!(row < self.len(), "there are {} images, {row} was asked for", self.len());
+        self.pixels.image(row, self.image_size())
+    }
+
+    /// All pixels, [n, c, h, w] in row-major order, 0 to 255, where they are bytes in memory.
     #[must_use]
-    pub fn pixels(&self) -> &[u8] {
-        &self.pixels
+    pub fn bytes(&self) -> Option<&[u8]> {
+        match &self.pixels {
+            Pixels::Bytes(bytes) => Some(bytes),
+            _ => None,
+        }
     }
 
     /// `[n]`, each below the number of classes.
     #[must_use]
-    pub fn labels(&self) -> &[u8] {
+    pub fn labels(&self) -> &[u32] {
         &self.labels
     }
 
@@ -150,39 +192,33 @@ impl Images {
 
     /// The first `n` of them, or all where there are fewer.
     #[must_use]
-    pub fn first(mut self, n: usize) -> Self {
-        let n = n.min(self.len());
-        self.labels.truncate(n);
-        self.pixels.truncate(n * self.image_size());
+    pub(super) fn first(mut self, n: usize) -> Self {
+        if n < self.len() {
+            let size = self.image_size();
+            self.labels.truncate(n);
+            self.pixels.truncate(n, size);
+        }
         self
     }
 
-    /// What a result says about the data it is over. The checksum is over label (one byte) and
-    /// pixels of each image in turn, which is the byte order of CIFAR-10's binary form: for its
-    /// test split it is what `sha256sum test_batch.bin` prints, for its training split what
-    /// `cat data_batch_*.bin | sha256sum` does, whatever form the data was read from.
+    /// What a result says about the data it is over. The checksum is over label and pixels of each image
+    /// in turn. A label is one byte, or four with the lowest first where there are more than 256
+    /// classes; a pixel is one byte, or where pixels are floats its four bytes as IEEE 754 has them,
+    /// again the lowest first; channels come one after the other, each row by row. That is the byte
+    /// order of CIFAR-10's binary form: for its test split the checksum is what `sha256sum
+    /// test_batch.bin` prints, for its training split what `cat data_batch_*.bin | sha256sum` does,
+    /// whatever form the data was read from.
     #[must_use]
     pub fn record(&self) -> DatasetRecord {
-        let altered = if self.notices.is_empty() { "" } else { ALTERED };
+        let altered = if self.altered { ALTERED } else { "" };
         DatasetRecord {
             name: format!("{}{altered}", self.name),
             split: self.split.name().to_owned(),
             n: self.len() as u64,
-            sha256: checksum(&self.labels, &self.pixels),
-            classes: self.classes.iter().map(|&class| class.to_owned()).collect(),
+            sha256: self.pixels.checksum(&self.labels, LabelWidth::of(self.classes.len())),
+            classes: self.classes.clone(),
         }
     }
-}
-
-/// SHA-256 over label and pixels of each image in turn.
-pub(super) fn checksum(labels: &[u8], pixels: &[u8]) -> String {
-    let mut hasher = Sha256::new();
-    let size = pixels.len() / labels.len().max(1);
-    for (label, image) in labels.iter().zip(pixels.chunks_exact(size.max(1))) {
-        hasher.update([*label]);
-        hasher.update(image);
-    }
-    hex(&hasher.finalize())
 }
 
 #[cfg(test)]
@@ -197,7 +233,8 @@ mod tests {
         let images = Images::new(&cifar10::SPEC, Split::Test, pixels.clone(), vec![1, 2, 9]);
         let first = images.clone().first(2);
         assert_eq!((first.len(), first.labels()), (2, &[1, 2][..]));
-        assert_eq!(first.pixels(), &pixels[..2 * 3072]);
+        assert_eq!(first.bytes(), Some(&pixels[..2 * 3072]));
+        assert_eq!(images.image(1).unwrap(), Image::Bytes(pixels[3072..6144].into()));
         let other = Images::new(&cifar10::SPEC, Split::Test, pixels[..6144].into(), vec![1, 2]);
         assert_eq!(first.record(), other.record());
         assert_ne!(first.record().sha256, images.record().sha256);

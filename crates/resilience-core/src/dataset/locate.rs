@@ -7,7 +7,7 @@ use etcetera::BaseStrategy;
 
 use super::download::{self, DownloadError};
 use super::{
-    Archive, DATASETS, DatasetError, DatasetSpec, FileOrigin, Images, Origin, Split, spec,
+    Archive, DATASETS, DatasetError, DatasetSpec, FileOrigin, Images, Origin, Own, Split, own, spec,
 };
 use crate::event::Observer;
 use crate::suggest::did_you_mean;
@@ -58,30 +58,65 @@ fn cache_of(set: impl Fn(&'static str) -> Option<String>) -> Option<PathBuf> {
 
 /// A data set that was found, not yet read.
 #[derive(Clone, Debug)]
-pub struct Source {
-    /// Which one.
-    pub spec: &'static DatasetSpec,
-    /// The folder or archive; `None` where the program makes the images.
-    pub path: Option<PathBuf>,
+pub struct Source(Found);
+
+#[derive(Clone, Debug)]
+enum Found {
+    /// One that the program knows; it lies nowhere where the program makes the images.
+    Known(&'static DatasetSpec, Option<PathBuf>),
+    /// The user's own.
+    Own(Box<Own>),
 }
 
 impl Source {
-    /// Reads a split: its first `n` images, or all. The whole split is read and checked first.
+    pub(super) const fn known(spec: &'static DatasetSpec, path: Option<PathBuf>) -> Self {
+        Self(Found::Known(spec, path))
+    }
+
+    /// What people call it.
+    #[must_use]
+    pub fn title(&self) -> &str {
+        match &self.0 {
+            Found::Known(spec, _) => spec.title,
+            Found::Own(own) => own.name(),
+        }
+    }
+
+    /// The file or folder; `None` where the program makes the images.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        match &self.0 {
+            Found::Known(_, path) => path.as_deref(),
+            Found::Own(own) => Some(own.path()),
+        }
+    }
+
+    /// An error unless it has images to train on and others to test on.
+    pub fn check_both_splits(&self) -> Result<(), DatasetError> {
+        match &self.0 {
+            Found::Known(..) => Ok(()),
+            Found::Own(own) => own.check_both_splits(),
+        }
+    }
+
+    /// Reads a split: its first `n` images, or all. Of a data set that the program knows the whole split
+    /// is read and checked first; of others no more than the images that are wanted, and all labels.
     pub fn load(
         &self,
         split: Split,
         n: Option<usize>,
         observer: &mut dyn Observer,
     ) -> Result<Images, DatasetError> {
-        let have = match split {
-            Split::Train => self.spec.train,
-            Split::Test => self.spec.test,
+        let (spec, path) = match &self.0 {
+            Found::Known(spec, path) => (spec, path),
+            Found::Own(own) => return own.load(split, n, observer),
         };
-        if let Some(asked) = n.filter(|&n| n > have) {
-            let (name, split) = (self.spec.title, split.name());
-            return Err(DatasetError::TooFew { name, split, have, asked });
-        }
-        let images = match (&self.spec.origin, &self.path) {
+        let have = match split {
+            Split::Train => spec.train,
+            Split::Test => spec.test,
+        };
+        check_enough(spec.title, split, have, n)?;
+        let images = match (&spec.origin, path) {
             (Origin::Generated(make), _) => make(split, n, observer)?,
             (Origin::Files(files), Some(path)) => (files.load)(path, split, observer)?,
             (Origin::Files(files), None) => return Err(not_recognised(files, Path::new(""), "")),
@@ -90,7 +125,25 @@ impl Source {
     }
 }
 
-/// Finds the data set that `request` (a path or a name; `--data`) means, or by default CIFAR-10.
+/// Whether there are as many images as are asked for.
+pub(super) fn check_enough(
+    name: &str,
+    split: Split,
+    have: usize,
+    asked: Option<usize>,
+) -> Result<(), DatasetError> {
+    match asked {
+        Some(asked) if asked > have => {
+            let (name, split) = (name.to_owned(), split.name());
+            Err(DatasetError::TooFew { name, split, have, asked })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Finds the data set that `request` (a path or a name; `--data`) means, or by default CIFAR-10. A path
+/// may hold one that the program knows, in any of its real forms, or images of the user's own: arrays, a
+/// folder of pictures, or a data manifest that says where and how they lie.
 /// A name is looked for in `places`, and downloaded where it lies in none of them; where that
 /// cannot be either, the error is [`DatasetError::Unreachable`].
 pub fn find(
@@ -112,7 +165,7 @@ pub fn find(
     }
     match (named.or_else(|| spec(DEFAULT)), elsewhere) {
         (Some(made), _) if matches!(made.origin, Origin::Generated(_)) => {
-            Ok(Source { spec: made, path: None })
+            Ok(Source::known(made, None))
         }
         (_, Some(path)) => at_path(Path::new(path), "$RESILIENCE_DATA: "),
         (Some(wanted), None) => in_places(wanted, places, observer),
@@ -137,14 +190,15 @@ fn at_path(path: &Path, because: &'static str) -> Result<Source, DatasetError> {
         })
     };
     let found = files().find_map(|(spec, files)| Some((spec, (files.recognise)(path)?)));
-    match found {
-        Some((spec, path)) => Ok(Source { spec, path: Some(path) }),
-        None => Err(DatasetError::NotRecognised {
-            path: path.to_owned(),
-            because,
-            expected: files().map(|(_, files)| files.forms).collect::<Vec<_>>().join("; "),
-        }),
+    if let Some((spec, path)) = found {
+        return Ok(Source::known(spec, Some(path)));
     }
+    if let Some(own) = Own::at(path)? {
+        return Ok(Source(Found::Own(Box::new(own))));
+    }
+    let forms = files().map(|(_, files)| files.forms).chain([own::FORMS]);
+    let expected = forms.collect::<Vec<_>>().join("; ");
+    Err(DatasetError::NotRecognised { path: path.to_owned(), because, expected })
 }
 
 fn in_places(
@@ -152,25 +206,43 @@ fn in_places(
     places: &Places,
     observer: &mut dyn Observer,
 ) -> Result<Source, DatasetError> {
-    let Origin::Files(files) = &spec.origin else { return Ok(Source { spec, path: None }) };
+    let Origin::Files(files) = &spec.origin else { return Ok(Source::known(spec, None)) };
     let mut searched: Vec<PathBuf> = places.cache.iter().cloned().collect();
     searched.push(places.here.join("data"));
-    if let Some(path) = searched.iter().find_map(|place| (files.recognise)(place)) {
-        return Ok(Source { spec, path: Some(path) });
+    // A download of several files that broke off goes on, instead of being taken for the data set.
+    let broken_off = |place: &Path| {
+        let here = |archive: &&Archive| place.join(archive.file).is_file();
+        let n = files.archives.iter().filter(here).count();
+        Some(place) == places.cache.as_deref() && n > 0 && n < files.archives.len()
+    };
+    let found = searched.iter().filter(|place| !broken_off(place));
+    if let Some(path) = found.filter_map(|place| (files.recognise)(place)).next() {
+        return Ok(Source::known(spec, Some(path)));
     }
-    let Archive { file, url, .. } = files.archive;
-    let Some(cache) = &places.cache else { return Err(DatasetError::NoCache { url }) };
-    let url = places.mirror.as_ref().map_or_else(
-        || url.to_owned(),
-        |mirror| format!("{}/{file}", mirror.trim_end_matches('/')),
-    );
-    let path = cache.join(file);
-    match download::fetch(&url, &files.archive, &path, observer) {
-        Ok(()) => Ok(Source { spec, path: Some(path) }),
-        Err(DownloadError::Unreachable { url, reason }) => {
-            Err(DatasetError::Unreachable { name: spec.title, searched, url, reason })
+    for archive in files.archives {
+        let Archive { file, url, .. } = *archive;
+        let Some(cache) = &places.cache else { return Err(DatasetError::NoCache { url }) };
+        let path = cache.join(file);
+        if path.is_file() {
+            continue;
         }
-        Err(other) => Err(other.into()),
+        let url = places.mirror.as_ref().map_or_else(
+            || url.to_owned(),
+            |mirror| format!("{}/{file}", mirror.trim_end_matches('/')),
+        );
+        match download::fetch(&url, archive, &path, observer) {
+            Ok(()) => {}
+            Err(DownloadError::Unreachable { url, reason }) => {
+                let name = spec.title;
+                return Err(DatasetError::Unreachable { name, searched, url, reason });
+            }
+            Err(other) => return Err(other.into()),
+        }
+    }
+    let cache = places.cache.clone().unwrap_or_default();
+    match (files.recognise)(&cache) {
+        Some(path) => Ok(Source::known(spec, Some(path))),
+        None => Err(not_recognised(files, &cache, "")),
     }
 }
 
@@ -202,7 +274,7 @@ mod tests {
     }
 
     fn found(request: Option<&str>, places: &Places) -> PathBuf {
-        find(request, places, &mut Silent).unwrap().path.unwrap()
+        find(request, places, &mut Silent).unwrap().path().unwrap().to_owned()
     }
 
     /// Would catch data in another cache folder than the one that the user chose.

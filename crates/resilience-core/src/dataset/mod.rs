@@ -1,13 +1,18 @@
 //! Data sets of labelled images, one a file, and where to find them.
 //!
 //! [`find`] says where a data set lies (fetching it where it lies nowhere), [`Source::load`] reads
-//! a split of it.
+//! a split of it. Images that are the user's own are read by what `own` knows of files.
 
+mod archive;
 pub mod cifar10;
+pub mod cifar100;
 pub mod download;
 mod error;
 mod images;
 mod locate;
+pub mod mnist;
+mod own;
+mod pixels;
 pub mod shapes10;
 
 use std::path::{Path, PathBuf};
@@ -15,11 +20,14 @@ use std::path::{Path, PathBuf};
 pub use error::DatasetError;
 pub use images::{ALTERED, Images, Split};
 pub use locate::{Places, Source, find};
+use own::Own;
+pub use pixels::Image;
 
 use crate::event::Observer;
 
 /// Every data set, in the order in which they are listed. Adding one is its file and a line here.
-pub static DATASETS: &[&DatasetSpec] = &[&cifar10::SPEC, &shapes10::SPEC];
+pub static DATASETS: &[&DatasetSpec] =
+    &[&cifar10::SPEC, &cifar100::SPEC, &mnist::DIGITS, &mnist::FASHION, &shapes10::SPEC];
 
 /// What is known of a data set before it is read.
 #[derive(Debug)]
@@ -63,14 +71,14 @@ pub struct FileOrigin {
     pub forms: &'static str,
     /// Reads a whole split, with its checks.
     pub load: fn(&Path, Split, &mut dyn Observer) -> Result<Images, DatasetError>,
-    /// The official archive.
-    pub archive: Archive,
+    /// The official archive, or all files that make up the data set.
+    pub archives: &'static [Archive],
 }
 
 /// A file that can be downloaded.
 #[derive(Clone, Copy, Debug)]
 pub struct Archive {
-    /// What it is called in the cache folder.
+    /// What it is called in the cache folder, perhaps in a folder there.
     pub file: &'static str,
     /// Where it lies.
     pub url: &'static str,
@@ -101,8 +109,11 @@ mod tests {
             }
             assert!(!spec.classes.is_empty() && spec.classes.len() <= 256);
             if let Origin::Files(files) = &spec.origin {
-                assert_eq!(files.archive.sha256.len(), 64);
-                assert!(files.archive.url.starts_with("https://"));
+                assert!(!files.archives.is_empty() && !files.forms.is_empty());
+                for archive in files.archives {
+                    assert_eq!(archive.sha256.len(), 64);
+                    assert!(archive.url.starts_with("https://"));
+                }
             }
         }
     }

@@ -1,5 +1,6 @@
 //! Figures and names as people read them; one place for each form.
 
+use crate::dataset::spec;
 use crate::record::LabelSource;
 use crate::summary::DatasetSummary;
 use crate::threat::Norm;
@@ -28,12 +29,14 @@ pub fn count(n: u64) -> String {
     text
 }
 
-/// A data set's name. Only CIFAR-10 itself is called so.
+/// A data set's name. Only a data set itself is called so.
 pub fn dataset(name: &str) -> &str {
     match name {
-        "cifar10" => "CIFAR-10",
         "cifar10-altered" => "altered CIFAR-10",
-        other => other,
+        "cifar100-altered" => "altered CIFAR-100",
+        "mnist-altered" => "altered MNIST",
+        "fashionmnist-altered" => "altered Fashion-MNIST",
+        other => spec(other).map_or(other, |spec| spec.title),
     }
 }
 
@@ -204,6 +207,7 @@ pub fn listed(items: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dataset::{ALTERED, DATASETS, Origin};
 
     /// Would catch a figure that is printed with other decimals or separators.
     #[test]
@@ -215,7 +219,14 @@ mod tests {
         assert_eq!(counts, ["0", "999", "1,000", "545,098", "1,234,567"]);
         assert_eq!(listed(&["a".into(), "b".into(), "c".into()]), "a, b and c");
         assert_eq!(p_value(1e-9), "below 0.0001");
-        assert_eq!(dataset("shapes10"), "shapes10");
+        for spec in DATASETS {
+            let altered = format!("{}{ALTERED}", spec.id);
+            assert_eq!(dataset(spec.id), spec.title);
+            // What is drawn is never altered.
+            let made = matches!(spec.origin, Origin::Generated(_));
+            assert!(made || dataset(&altered) == format!("altered {}", spec.title), "{altered}");
+        }
+        assert_eq!(dataset("my own"), "my own");
         assert_eq!([9_999, 12_340, 4_560_000].map(amount), ["9,999", "12.3\u{a0}k", "4.6\u{a0}M"]);
         let times = [3.21, 250.0, 7500.0].map(time);
         assert_eq!(times, ["3.2\u{a0}s", "4\u{a0}min 10\u{a0}s", "2\u{a0}h 5\u{a0}min"]);

@@ -34,7 +34,7 @@ pub fn clean(
         let batch = Batch::from_rows(images, &rows)?;
         let noise = (model_plan.passes > 1).then(|| (Key::new(plan.seed, "clean", 0), first));
         let judge = Judge::new(model, plan.chunk, model_plan.passes, noise);
-        let truth: Vec<u32> = rows.iter().map(|&row| u32::from(images.labels()[row])).collect();
+        let truth: Vec<u32> = rows.iter().map(|&row| images.labels()[row]).collect();
         let verdicts = judge.judge(&batch.images, &batch.labels, &truth, &indices)?;
         for ((index, label), verdict) in indices.into_iter().zip(truth).zip(verdicts) {
             let (predicted, confidence) = (verdict.predicted, verdict.confidence);

@@ -94,18 +94,14 @@ pub fn run(
     Ok(())
 }
 
-/// Keeps the clean images of the gallery.
+/// Keeps the clean images of the gallery; what is not of 256 levels is rounded to them.
 fn keep_pictures(plan: &Plan, images: &Images, store: &mut RunStore) -> Result<(), EngineError> {
     let shape = images.shape();
-    let size = shape.iter().product::<usize>();
     let own = plan.shard.images(plan.dataset.n, plan.block);
-    let pictures: Vec<Picture> = own
-        .take_while(|&index| index < GALLERY)
-        .map(|index| {
-            let pixels = images.pixels()[index as usize * size..][..size].to_vec();
-            Picture { index, shape, pixels }
-        })
-        .collect();
+    let pictures = own.take_while(|&index| index < GALLERY).map(|index| {
+        Ok(Picture { index, shape, pixels: images.image(index as usize)?.to_levels() })
+    });
+    let pictures = pictures.collect::<Result<Vec<_>, EngineError>>()?;
     Ok(store.add_pictures(&pictures)?)
 }
 

@@ -236,8 +236,7 @@ impl Check<'_> {
         let places: Vec<usize> = indices.iter().map(|&index| index as usize).collect();
         let batch = Batch::from_rows(self.job.images, &places)?;
         // The labels of the data, not those that the run wrote down.
-        let truth: Vec<u32> =
-            places.iter().map(|&place| u32::from(self.job.images.labels()[place])).collect();
+        let truth: Vec<u32> = places.iter().map(|&place| self.job.images.labels()[place]).collect();
         judge.judge(images.unwrap_or(&batch.images), &batch.labels, &truth, &indices)
     }
 

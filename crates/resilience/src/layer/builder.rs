@@ -76,11 +76,11 @@ impl Builder {
         let seed = match self.start {
             Start::Drawn(seed) => seed,
             Start::Zero => {
-                let tensor = Tensor::f_zeros(shape, (self.kind, Device::Cpu))?;
+                let tensor = Tensor::f_zeros(shape, (self.kind, device()))?;
                 return self.trainable(name, &tensor);
             }
             Start::Outline => {
-                let tensor = Tensor::f_zeros([1], (self.kind, Device::Cpu))?;
+                let tensor = Tensor::f_zeros([1], (self.kind, device()))?;
                 return Ok(self.add(name, tensor.f_expand(shape, false)?, true));
             }
         };
@@ -112,7 +112,7 @@ impl Builder {
         shape: &[i64],
         value: f64,
     ) -> Result<Tensor, EngineError> {
-        let tensor = Tensor::f_full(shape, value, (self.kind, Device::Cpu))?;
+        let tensor = Tensor::f_full(shape, value, (self.kind, device()))?;
         let shared = self.add(name.to_owned(), tensor, false);
         if let Some(newest) = self.parameters.last_mut() {
             newest.needed = false;

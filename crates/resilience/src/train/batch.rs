@@ -79,12 +79,12 @@ fn augmented(
     let mut pixels = vec![0.0; rows.len() * size];
     let (augmentation, seed) = (plan.method.augmentation, plan.seed);
     shared(|| {
-        rows.par_iter().zip(pixels.par_chunks_exact_mut(size)).for_each(|(&row, out)| {
+        rows.par_iter().zip(pixels.par_chunks_exact_mut(size)).try_for_each(|(&row, out)| {
             let mut rng = rng::stream(seed, Purpose::Augmentation, u64::from(epoch), row as u64);
             let drawn = augment::draw(augmentation, &mut rng);
-            augment::transform(images, row, drawn, augmentation.interpolation, out);
-        });
-    });
+            augment::transform(images, row, drawn, augmentation.interpolation, out)
+        })
+    })?;
     let labels: Vec<i64> = rows.iter().map(|&row| i64::from(images.labels()[row])).collect();
     Batch::from_pixels(&pixels, &labels, images.shape())
 }

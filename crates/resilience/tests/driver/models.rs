@@ -64,9 +64,9 @@ fn labelled(model: &dyn Classifier, n: usize) -> Images {
     let batch = Batch::from_images(&images, 0..n).unwrap();
     let predicted = model.logits(&batch.images).unwrap().argmax(1, false);
     let predicted = Vec::<i64>::try_from(predicted).unwrap();
-    let label = |(index, class): (usize, i64)| (class as u8 + u8::from(index % 7 == 3)) % 10;
+    let label = |(index, class): (usize, i64)| (class as u32 + u32::from(index % 7 == 3)) % 10;
     let labels = predicted.into_iter().enumerate().map(label).collect();
-    Images::new(&shapes10::SPEC, Split::Test, images.pixels().to_vec(), labels)
+    Images::new(&shapes10::SPEC, Split::Test, images.bytes().unwrap().to_vec(), labels)
 }
 
 /// The linear model, with images.

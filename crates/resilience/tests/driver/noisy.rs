@@ -83,7 +83,8 @@ fn a_lucky_draw_breaks_nothing() {
     let _alone = alone();
     let n = 64;
     let shapes = shapes(Split::Test, n);
-    let images = Images::new(&shapes10::SPEC, Split::Test, shapes.pixels().to_vec(), vec![0; n]);
+    let images =
+        Images::new(&shapes10::SPEC, Split::Test, shapes.bytes().unwrap().to_vec(), vec![0; n]);
     let model = Model::plain("model", Box::new(Fickle));
     let linf = (Norm::Linf, "0.1");
     let stages = vec![

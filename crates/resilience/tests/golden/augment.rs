@@ -27,7 +27,7 @@ fn rotation_agrees_with_torchvision() {
         let rotated = |interpolation| {
             let mut out = vec![0.0; 3072];
             let transform = Transform { flip, degrees, shift: [0, 0] };
-            augment::transform(&images, 0, transform, interpolation, &mut out);
+            augment::transform(&images, 0, transform, interpolation, &mut out).unwrap();
             out
         };
         let (by_nearest, by_bilinear) =

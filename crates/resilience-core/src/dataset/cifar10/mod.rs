@@ -4,14 +4,16 @@
 //! Every form holds the same six batches of 10,000 images; whichever is read, the images are the
 //! same, byte for byte, and are compared with the known checksums of the official ones.
 
-mod archive;
 mod bin;
 mod official;
 mod py;
 
+pub(super) use self::py::NumpyBytes;
+
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::archive;
 use super::{Archive, DatasetError, DatasetSpec, FileOrigin, Images, Origin, Split};
 use crate::event::{Event, Observer, Unit};
 
@@ -46,12 +48,12 @@ pub static SPEC: DatasetSpec = DatasetSpec {
         forms: "cifar-10-batches-bin, cifar-10-batches-py, cifar-10-binary.tar.gz or \
                 cifar-10-python.tar.gz, itself or inside of the folder",
         load,
-        archive: Archive {
+        archives: &[Archive {
             file: "cifar-10-binary.tar.gz",
             url: "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
             size: 170_052_171,
             sha256: "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
-        },
+        }],
     }),
 };
 
@@ -149,10 +151,10 @@ impl Size {
 fn recognise(path: &Path) -> Option<PathBuf> {
     if path.is_file() {
         let name = path.file_name()?.to_str()?;
-        return [".tar.gz", ".tgz"]
-            .iter()
-            .any(|ending| name.ends_with(ending))
-            .then(|| path.to_owned());
+        // That of CIFAR-100 is another's; any other name may be anything.
+        let ours = !name.contains("cifar-100")
+            && [".tar.gz", ".tgz"].iter().any(|ending| name.ends_with(ending));
+        return ours.then(|| path.to_owned());
     }
     let folders = [path.to_owned(), path.join(FOLDERS[0]), path.join(FOLDERS[1])];
     if let Some(folder) = folders.iter().find(|folder| form(folder).is_some()) {
@@ -194,7 +196,7 @@ fn load(path: &Path, split: Split, observer: &mut dyn Observer) -> Result<Images
         unit: Unit::Images,
     });
     if path.is_file() {
-        archive::load(path, &mut loader)?;
+        unpack(path, &mut loader)?;
     } else {
         let form = form(path).unwrap_or(Form::Bin);
         for batch in names {
@@ -205,6 +207,34 @@ fn load(path: &Path, split: Split, observer: &mut dyn Observer) -> Result<Images
     }
     loader.observer.event(Event::Finished);
     loader.finish(path)
+}
+
+/// Reads an official archive without unpacking it.
+fn unpack(path: &Path, loader: &mut Loader<'_>) -> Result<(), DatasetError> {
+    let mut seen = Vec::new();
+    archive::each(path, &mut |entry| {
+        let Some((batch, form)) = entry.file().and_then(Form::of) else { return Ok(()) };
+        if !entry.is_file || seen.contains(&batch) {
+            return Err(DatasetError::Content {
+                path: path.to_owned(),
+                what: format!("entry {}", entry.name.display()),
+                expected: "one file of that name".to_owned(),
+                found: if seen.contains(&batch) { "a second one" } else { "a link or folder" }
+                    .to_owned(),
+            });
+        }
+        seen.push(batch);
+        if !batches(loader.split).contains(&batch) {
+            return Ok(());
+        }
+        let place = path.join(entry.name);
+        form.size().check(&place, entry.size)?;
+        loader.take(&place, batch, form, &entry.read()?)
+    })?;
+    match batches(loader.split).iter().find(|batch| !seen.contains(*batch)) {
+        Some(batch) => Err(missing(path.join(batch))),
+        None => Ok(()),
+    }
 }
 
 /// The images of a split while its batches come in, in whatever order.
@@ -250,7 +280,8 @@ impl Loader<'_> {
         if !self.foreign.is_empty() {
             official::check_balance(path, self.split, &self.labels)?;
         }
-        let images = Images::new(&SPEC, self.split, self.pixels, self.labels);
+        let labels = self.labels.into_iter().map(u32::from).collect();
+        let images = Images::new(&SPEC, self.split, self.pixels, labels);
         if self.foreign.is_empty() {
             return Ok(images);
         }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::{CLASSES, Split};
 use crate::dataset::DatasetError;
-use crate::dataset::images::checksum;
+use crate::dataset::pixels::checksum;
 
 /// SHA-256 of each batch in its binary form, as several projects state them.
 const SHA256: [(&str, &str); 6] = [

@@ -81,15 +81,15 @@ fn check_batch_label(path: &Path, batch: &str, tree: &Pickle<'_>) -> Result<(), 
 }
 
 /// A pickled NumPy array of bytes.
-struct NumpyBytes<'a> {
-    shape: Vec<usize>,
+pub(in crate::dataset) struct NumpyBytes<'a> {
+    pub shape: Vec<usize>,
     /// Fortran's order: the first index runs fastest.
-    column_major: bool,
-    bytes: &'a [u8],
+    pub column_major: bool,
+    pub bytes: &'a [u8],
 }
 
 impl<'a> NumpyBytes<'a> {
-    fn read(tree: &'a Pickle<'_>, id: NodeId) -> Option<Self> {
+    pub fn read(tree: &'a Pickle<'_>, id: NodeId) -> Option<Self> {
         let Node::Call { function, arguments, state } = tree.node(id) else { return None };
         let (shape, dtype, column_major, bytes) = match function {
             // Through `__setstate__`: version, shape, dtype, whether column-major, bytes.

@@ -61,7 +61,7 @@ fn load(
         for index in start..n.min(start + CHUNK) {
             let (image, label) = generate(SEED, split, index as u64);
             pixels.extend_from_slice(&image);
-            labels.push(label);
+            labels.push(u32::from(label));
         }
         observer.event(Event::Advanced { done: labels.len() as u64, detail: String::new() });
     }

@@ -21,8 +21,8 @@ fn the_images_are_the_published_ones() {
     ] {
         let images = first(split, 100);
         let mut hasher = Sha256::new();
-        hasher.update(images.labels());
-        hasher.update(images.pixels());
+        hasher.update(images.labels().iter().map(|&label| label as u8).collect::<Vec<_>>());
+        hasher.update(images.bytes().unwrap());
         assert_eq!(hex(&hasher.finalize()), expected, "{split}");
     }
 }
@@ -34,8 +34,8 @@ fn the_first_images_do_not_depend_on_how_many() {
     assert_eq!(first(Split::Train, 60), many);
     assert_eq!(first(Split::Train, 7), many.clone().first(7));
     let (image, label) = generate(SEED, Split::Train, 41);
-    assert_eq!(image, many.pixels()[41 * scene::BYTES..42 * scene::BYTES]);
-    assert_eq!(label, many.labels()[41]);
+    assert_eq!(image, many.bytes().unwrap()[41 * scene::BYTES..42 * scene::BYTES]);
+    assert_eq!(u32::from(label), many.labels()[41]);
 }
 
 /// Would catch a key that ignores seed, split or index: test images among the training images.
@@ -68,8 +68,8 @@ fn classes_are_balanced_and_in_random_order() {
 fn the_nearest_mean_image_says_little() {
     let (train, test) = (first(Split::Train, 1500), first(Split::Test, 300));
     let mut means = vec![[0.0_f32; scene::BYTES]; 10];
-    for (image, &label) in train.pixels().chunks_exact(scene::BYTES).zip(train.labels()) {
-        for (sum, &value) in means[usize::from(label)].iter_mut().zip(image) {
+    for (image, &label) in train.bytes().unwrap().chunks_exact(scene::BYTES).zip(train.labels()) {
+        for (sum, &value) in means[label as usize].iter_mut().zip(image) {
             *sum += f32::from(value) / 150.0;
         }
     }
@@ -79,8 +79,8 @@ fn the_nearest_mean_image_says_little() {
         };
         (0..10).min_by(|&a, &b| distance(&means[a]).total_cmp(&distance(&means[b]))).unwrap()
     };
-    let images = test.pixels().chunks_exact(scene::BYTES);
-    let correct = images.zip(test.labels()).filter(|(i, l)| nearest(i) == usize::from(**l)).count();
+    let images = test.bytes().unwrap().chunks_exact(scene::BYTES);
+    let correct = images.zip(test.labels()).filter(|(i, l)| nearest(i) == **l as usize).count();
     assert!(correct < 300 * 6 / 10, "{correct} of 300");
 }
 
@@ -89,7 +89,7 @@ fn the_nearest_mean_image_says_little() {
 #[test]
 fn a_linear_classifier_is_not_enough() {
     let scaled = |images: &Images| -> Vec<f32> {
-        images.pixels().iter().map(|&pixel| f32::from(pixel) / 127.5 - 1.0).collect()
+        images.bytes().unwrap().iter().map(|&pixel| f32::from(pixel) / 127.5 - 1.0).collect()
     };
     let (train, test) = (first(Split::Train, 500), first(Split::Test, 300));
     let (seen, unseen) = (scaled(&train), scaled(&test));
@@ -105,7 +105,7 @@ fn a_linear_classifier_is_not_enough() {
             let most = scores.iter().copied().fold(f32::MIN, f32::max);
             let sum: f32 = scores.iter().map(|score| (score - most).exp()).sum();
             for (class, row) in step.iter_mut().enumerate() {
-                let right = f32::from(u8::from(class == usize::from(label)));
+                let right = f32::from(u8::from(class == label as usize));
                 let slope = 0.02 * (right - (scores[class] - most).exp() / sum) / 500.0;
                 row.iter_mut().zip(image).for_each(|(sum, x)| *sum += slope * x);
             }
@@ -114,10 +114,10 @@ fn a_linear_classifier_is_not_enough() {
             row.iter_mut().zip(step).for_each(|(weight, step)| *weight += step);
         }
     }
-    let correct = |pixels: &[f32], labels: &[u8]| {
+    let correct = |pixels: &[f32], labels: &[u32]| {
         let images = pixels.chunks_exact(scene::BYTES).zip(labels);
         let best = |scores: Vec<f32>| (0..10).max_by(|&a, &b| scores[a].total_cmp(&scores[b]));
-        images.filter(|(x, l)| best(scores(&weights, x)) == Some(usize::from(**l))).count()
+        images.filter(|(x, l)| best(scores(&weights, x)) == Some(**l as usize)).count()
     };
     let (fitted, found) = (correct(&seen, train.labels()), correct(&unseen, test.labels()));
     assert!(fitted > 250, "not fitted: {fitted} of 500");
@@ -127,7 +127,7 @@ fn a_linear_classifier_is_not_enough() {
 /// Would catch a registry entry that `--data shapes10` cannot load, or loads short.
 #[test]
 fn the_registry_gives_it() {
-    let source = Source { spec: crate::dataset::spec("shapes10").unwrap(), path: None };
+    let source = Source::known(crate::dataset::spec("shapes10").unwrap(), None);
     let images = source.load(Split::Test, Some(20), &mut Silent).unwrap();
     assert_eq!((images.len(), images.name(), images.shape()), (20, "shapes10", [3, 32, 32]));
     assert!(source.load(Split::Test, Some(2_001), &mut Silent).is_err());

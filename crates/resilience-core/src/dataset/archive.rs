@@ -9,17 +9,48 @@ use std::rc::Rc;
 
 use flate2::read::GzDecoder;
 
-use super::{Form, Loader, Size, batches, missing};
-use crate::dataset::DatasetError;
+use super::DatasetError;
 
 /// The official archives unpack to some 185 million bytes.
 const MAX_UNPACKED: u64 = 512 << 20;
 
-pub fn load(path: &Path, loader: &mut Loader<'_>) -> Result<(), DatasetError> {
+/// A file in an archive, at whose content the reader stands.
+pub(super) struct Entry<'a> {
+    /// Its name with folders.
+    pub name: &'a Path,
+    /// Whether it is a file, and no link or folder.
+    pub is_file: bool,
+    /// Bytes that it is said to have.
+    pub size: u64,
+    content: &'a mut dyn Read,
+    broken: &'a dyn Fn(io::Error) -> DatasetError,
+}
+
+impl Entry<'_> {
+    /// Its content.
+    pub fn read(&mut self) -> Result<Vec<u8>, DatasetError> {
+        let mut bytes = Vec::new();
+        self.content.read_to_end(&mut bytes).map_err(self.broken)?;
+        Ok(bytes)
+    }
+
+    /// Its name without folders.
+    pub fn file(&self) -> Option<&str> {
+        self.name.file_name().and_then(|file| file.to_str())
+    }
+}
+
+/// Shows every entry of the archive to `take`, in the order of the archive.
+pub(super) fn each(
+    path: &Path,
+    take: &mut dyn FnMut(&mut Entry<'_>) -> Result<(), DatasetError>,
+) -> Result<(), DatasetError> {
     let failed = |source| DatasetError::Read { path: path.to_owned(), source };
     let file = File::open(path).map_err(failed)?;
     let size = file.metadata().map_err(failed)?.len();
-    Size::AtMost(u64::MAX).check(path, size)?;
+    if size == 0 {
+        return Err(DatasetError::Size { path: path.to_owned(), expected: u64::MAX, found: 0 });
+    }
     let consumed = Rc::new(Cell::new(0));
     let counted =
         Counted { inner: BufReader::with_capacity(1 << 20, file), at: Rc::clone(&consumed) };
@@ -31,37 +62,16 @@ pub fn load(path: &Path, loader: &mut Loader<'_>) -> Result<(), DatasetError> {
         reason: source.to_string(),
     };
     let mut archive = tar::Archive::new(unpacked);
-    let mut seen = Vec::new();
     for entry in archive.entries().map_err(broken)? {
         let mut entry = entry.map_err(broken)?;
         let name = entry.path().map_err(broken)?.into_owned();
-        let file = name.file_name().and_then(|file| file.to_str());
-        let Some((batch, form)) = file.and_then(Form::of) else { continue };
-        if !entry.header().entry_type().is_file() || seen.contains(&batch) {
-            return Err(DatasetError::Content {
-                path: path.to_owned(),
-                what: format!("entry {}", name.display()),
-                expected: "one file of that name".to_owned(),
-                found: if seen.contains(&batch) { "a second one" } else { "a link or folder" }
-                    .to_owned(),
-            });
-        }
-        seen.push(batch);
-        if !batches(loader.split).contains(&batch) {
-            continue;
-        }
-        let place = path.join(&name);
-        form.size().check(&place, entry.size())?;
-        let mut bytes = Vec::new();
-        entry.read_to_end(&mut bytes).map_err(broken)?;
-        loader.take(&place, batch, form, &bytes)?;
+        let (is_file, size) = (entry.header().entry_type().is_file(), entry.size());
+        let content: &mut dyn Read = &mut entry;
+        take(&mut Entry { name: &name, is_file, size, content, broken: &broken })?;
     }
     // The checksum of the whole stream is compared when its end is reached.
     io::copy(&mut archive.into_inner(), &mut io::sink()).map_err(broken)?;
-    match batches(loader.split).iter().find(|batch| !seen.contains(*batch)) {
-        Some(batch) => Err(missing(path.join(batch))),
-        None => Ok(()),
-    }
+    Ok(())
 }
 
 /// Tells how far the file has been read.
