@@ -106,7 +106,7 @@ fn what_does_not_fit_is_an_error() {
             "images to train on, but images to test on",
         ),
         ("path = 'GOLDEN/packed.npz'\nx = 'images'", "one called images"),
-        ("path = 'GOLDEN/packed.npz'\nx = 'y'", "shape of y"),
+        ("path = 'GOLDEN/packed.npz'\nx = 'y'", "kind of y: expected uint8"),
         ("path = 'GOLDEN/packed.npz'\ny = 'x'", "[5], one label for each image"),
         ("path = 'GOLDEN/packed.npz'\nlabels = 'y.npy'", "leave labels out"),
         ("path = 'GOLDEN/objects.npy'\nlabels = 'GOLDEN/y.npy'", "pickle"),

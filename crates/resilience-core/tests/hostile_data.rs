@@ -97,8 +97,12 @@ fn cut_short_at_every_length() {
         for length in 0..bytes.len() {
             bench.write(file, &bytes[..length]);
             let result = bench.read(read);
-            let lossy =
-                file.ends_with(".jpg") || (file.ends_with(".png") && length + 16 > bytes.len());
+            let lossy = match Path::new(file).extension().and_then(|ending| ending.to_str()) {
+                Some("jpg") => true,
+                // The last chunk says nothing but that it is the last.
+                Some("png") => length + 16 > bytes.len(),
+                _ => false,
+            };
             assert!(lossy || result.is_err(), "{file} cut to {length} bytes was read");
         }
     }
@@ -260,7 +264,7 @@ fn hostile_safetensors() {
         &u64::MAX.to_le_bytes()[..],
         &(1_u64 << 62).to_le_bytes(),
         b"\x04\0\0\0\0\0\0\0{{{{",
-        &[&200_000_u64.to_le_bytes()[..], &[b'['; 200_000]].concat(),
+        &[&200_000_u64.to_le_bytes()[..], &vec![b'['; 200_000]].concat(),
         &[&(20_u64 << 20).to_le_bytes()[..], &vec![b' '; 20 << 20]].concat(),
     ] {
         bench.write("a.safetensors", bytes);

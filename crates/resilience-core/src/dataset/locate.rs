@@ -215,8 +215,8 @@ fn in_places(
         let n = files.archives.iter().filter(here).count();
         Some(place) == places.cache.as_deref() && n > 0 && n < files.archives.len()
     };
-    let found = searched.iter().filter(|place| !broken_off(place));
-    if let Some(path) = found.filter_map(|place| (files.recognise)(place)).next() {
+    let mut whole = searched.iter().filter(|place| !broken_off(place));
+    if let Some(path) = whole.find_map(|place| (files.recognise)(place)) {
         return Ok(Source::known(spec, Some(path)));
     }
     for archive in files.archives {

@@ -170,9 +170,8 @@ impl<'a> Text<'a> {
     }
 
     fn quoted(&mut self) -> Result<&'a str, NpyError> {
-        let quote = match self.rest.chars().next() {
-            Some(quote @ ('\'' | '"')) => quote,
-            _ => return Err(self.unexpected("a quoted word")),
+        let Some(quote @ ('\'' | '"')) = self.rest.chars().next() else {
+            return Err(self.unexpected("a quoted word"));
         };
         let Some((word, rest)) = self.rest[1..].split_once(quote) else {
             return Err(self.unexpected("the end of a quoted word"));

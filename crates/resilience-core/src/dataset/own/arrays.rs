@@ -266,7 +266,7 @@ impl ArrayFile {
     fn check_length(&self, found: Option<u64>) -> Result<(), DatasetError> {
         let sides = self.shape.iter().map(|&side| side as u64);
         let numbers = sides.chain([self.number.size() as u64]).try_fold(1, u64::checked_mul);
-        let expected = numbers.filter(|&bytes| bytes <= i64::MAX as u64);
+        let expected = numbers.filter(|&bytes| i64::try_from(bytes).is_ok());
         match (expected, found) {
             (Some(_), None) => Ok(()),
             (Some(expected), Some(found)) if found == expected => Ok(()),

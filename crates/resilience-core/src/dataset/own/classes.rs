@@ -9,7 +9,7 @@ use crate::dataset::{DatasetError, spec};
 
 /// More classes than any model has.
 const MOST: usize = 1 << 16;
-/// The list of ImageNet's 21,841 classes has about a million bytes.
+/// A list of twenty thousand classes has about a million bytes.
 const MAX_FILE: u64 = 16 << 20;
 
 /// Classes as far as they were said.

@@ -111,14 +111,16 @@ fn decoded(path: &Path, channels: usize) -> Result<Picture, DatasetError> {
         (1, DynamicImage::ImageLumaA8(grey)) => {
             grey.into_raw().chunks_exact(2).map(|pixel| pixel[0]).collect()
         }
-        (1, colour) => colour.into_rgb8().as_raw().as_chunks().0.iter().map(grey).collect(),
+        (1, colour) => {
+            colour.into_rgb8().as_raw().as_chunks().0.iter().map(|&pixel| grey(pixel)).collect()
+        }
         (_, any) => any.into_rgb8().into_raw(),
     };
     Ok(Picture { height, width, channels, pixels })
 }
 
 /// The grey of a colour, as Pillow's conversion to `L` has it.
-fn grey(&[red, green, blue]: &[u8; 3]) -> u8 {
+fn grey([red, green, blue]: [u8; 3]) -> u8 {
     let [red, green, blue] = [red, green, blue].map(u32::from);
     ((red * 19_595 + green * 38_470 + blue * 7_471 + 0x8000) >> 16) as u8
 }
