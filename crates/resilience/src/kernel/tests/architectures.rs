@@ -82,15 +82,15 @@ fn every_architecture_is_right_on_many_images() {
 
 /// Measured on sixteen images: logits differ by at most 8.2e-6 of what the image makes of them,
 /// gradients by at most 3.6e-6 of the largest number, but for seven of the 160 rows, which lie near
-/// a kink.
+/// a kink; where a network is deep and narrow, by no more than four times what libtorch's f32 does.
 fn assert_right(architecture: &Architecture, n: i64) {
     if !available() {
         return;
     }
     let (name, state) = (architecture.name(), trained(architecture));
-    let compiled = Native::load(&name, &state, MEAN, STD).unwrap();
+    let native = Native::load(&name, &state, MEAN, STD).unwrap();
     let without = WITHOUT_KERNELS.contains(&architecture.spec().id);
-    let Some(compiled) = Compiled::new(&compiled).unwrap() else {
+    let Some(compiled) = Compiled::new(&native).unwrap() else {
         assert!(without, "{name} has no kernels for every layer");
         return;
     };
@@ -100,17 +100,24 @@ fn assert_right(architecture: &Architecture, n: i64) {
     let images = (random(17, &[n, c, h, w]) + 1.0) * 0.5;
     let found = answers(&compiled, &images.to_kind(Kind::Float));
     let expected = answers(&reference, &images);
+    // Deep networks enlarge rounding, libtorch's in f32 as well as ours.
+    let rounded = answers(&native, &images.to_kind(Kind::Float));
 
     // The larger part of a logit is the same for every image; what counts is the rest.
     let blank = reference.logits(&(images.zeros_like() + 0.5)).unwrap();
     let apart = errors(&(&found[0] - &blank), &(&expected[0] - &blank));
-    assert!(apart.iter().all(|&apart| apart < 1e-5), "{name}: {apart:?}");
+    let theirs = errors(&(&rounded[0] - &blank), &(&expected[0] - &blank));
+    let right = |(&apart, &theirs): (&f64, &f64)| apart < 1e-5 || apart < 4.0 * theirs;
+    assert!(apart.iter().zip(&theirs).all(right), "{name}: {apart:?}, libtorch {theirs:?}");
     for number in [1, 2] {
         let gradient = |images: &Tensor| answers(&reference, images)[number].shallow_clone();
-        for (row, apart) in (0..).zip(errors(&found[number], &expected[number])) {
-            let right =
-                apart < 5e-6 || apart < 5e-2 && near_kink(&images.narrow(0, row, 1), &gradient);
-            assert!(right, "{name}, image {row}: {apart}");
+        let theirs = errors(&rounded[number], &expected[number]);
+        let ours = errors(&found[number], &expected[number]);
+        for ((row, apart), theirs) in (0..).zip(ours).zip(theirs) {
+            let right = apart < 5e-6
+                || apart < 4.0 * theirs
+                || apart < 5e-2 && near_kink(&images.narrow(0, row, 1), &gradient);
+            assert!(right, "{name}, image {row}: {apart}, libtorch {theirs}");
         }
     }
 }
