@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::atomic::AtomicError;
+use super::onnx::OnnxError;
 use super::pickle::PickleError;
 
 /// A file of weights that cannot be read or written.
@@ -42,6 +43,14 @@ pub enum FormatError {
         part: String,
         /// What is wrong, with its offset in that part.
         source: PickleError,
+    },
+    /// An ONNX file is broken, or wants something that is not allowed.
+    #[error("{path}: {source}")]
+    Onnx {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: Box<OnnxError>,
     },
     /// The archive around a PyTorch file is broken.
     #[error("{path}, {part}: {reason}; the file may be cut short or damaged: fetch it again")]

@@ -1,7 +1,8 @@
-//! Files into plain buffers and back: weights in PyTorch's and safetensors' forms, headers of arrays, never by
-//! executing what a file says.
+//! Files into plain buffers and back: weights in PyTorch's and safetensors' forms, networks in ONNX's,
+//! headers of arrays, never by executing what a file says.
 //!
-//! [`weights::read_weights`] is the door: it tells the form by the file's content.
+//! [`weights::read_weights`] is the door for weights: it tells the form by the file's content.
+//! [`onnx::read_checked`] is that for networks.
 
 pub mod array;
 pub mod atomic;
@@ -9,6 +10,7 @@ pub mod checkpoint;
 mod error;
 pub mod idx;
 pub mod npy;
+pub mod onnx;
 pub mod pickle;
 pub mod pth;
 pub mod safetensors;

@@ -100,7 +100,10 @@ fn beginning(bytes: &[u8]) -> String {
         (b"\x89HDF", "HDF5's mark (a Keras model?)"),
         (b"<", "'<' (a web page instead of the file?)"),
         (b"version https://git-lfs", "a Git LFS pointer: run 'git lfs pull'"),
-        (b"\x08", "what may be ONNX's mark"),
+        (
+            b"\x08",
+            "what may be ONNX's mark (name it .onnx, or say format = \"onnx\" in its manifest)",
+        ),
         (b"\x80", "a pickle that PyTorch did not write"),
     ];
     let known = KNOWN.iter().find(|(mark, _)| bytes.starts_with(mark));
