@@ -65,6 +65,9 @@ pub enum EngineError {
         /// The form.
         form: &'static str,
     },
+    /// An ONNX graph cannot be translated or computed.
+    #[error(transparent)]
+    Onnx(Box<crate::onnx::OnnxError>),
     /// Images do not fit the model or contain what no image contains.
     #[error("{what}: expected {expected}, found {found}")]
     Input {
@@ -202,6 +205,12 @@ fn first_of(problems: &[String]) -> String {
     match problems.len().checked_sub(SHOWN) {
         None | Some(0) => first,
         Some(more) => format!("{first}; and {more} more"),
+    }
+}
+
+impl From<crate::onnx::OnnxError> for EngineError {
+    fn from(error: crate::onnx::OnnxError) -> Self {
+        Self::Onnx(Box::new(error))
     }
 }
 

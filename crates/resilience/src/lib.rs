@@ -2,7 +2,7 @@
 //! arguments and prints nothing.
 //!
 //! In reading order: a [`batch`] of images meets a [`model`], which is a network of the [`zoo`]
-//! put together from [`layer`]s, with its normalisation inside. An [`attack`] moves images inside
+//! put together from [`layer`]s, or an [`onnx`] graph, with its normalisation inside. An [`attack`] moves images inside
 //! the ball that [`geometry`] measures, and [`evaluate`] alone decides what it achieved, and an [`audit`]
 //! looks for reasons not to trust that. A
 //! [`recipe`] turns a batch into weight gradients, [`optim`] into steps, and [`train`] is the only
@@ -24,6 +24,7 @@ pub mod layer;
 mod layout;
 pub mod loss;
 pub mod model;
+pub mod onnx;
 pub mod optim;
 pub mod recipe;
 mod registry;

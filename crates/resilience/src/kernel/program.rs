@@ -180,6 +180,12 @@ impl Program {
         self.top
     }
 
+    /// Whether the newest slot has features, not pixels.
+    #[must_use]
+    pub fn is_features(&self) -> bool {
+        !self.slots[self.top].map.has_margin()
+    }
+
     /// A convolution of a slot; `add` is added to it. None where the window needs a wider margin than
     /// slots have or does not fit into the image, and where the channels are not those of the slot or
     /// the result does not lie as `add` does.

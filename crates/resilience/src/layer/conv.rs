@@ -8,7 +8,7 @@ use crate::error::EngineError;
 use crate::kernel::{Program, Weights};
 
 /// What a convolution sees at once and how it moves over the image; the same in both directions.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
     /// Side of the kernel, in pixels.
     pub size: i64,

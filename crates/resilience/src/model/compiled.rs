@@ -8,7 +8,7 @@ use super::input::Input;
 use super::{Classifier, Differentiable, Native, Pass};
 use crate::error::EngineError;
 use crate::host::Pixels;
-use crate::kernel::Team;
+use crate::kernel::{Program, Team};
 
 /// A native network, computed in f32 by [`crate::kernel`]. It differs from libtorch by rounding.
 pub struct Compiled {
@@ -24,11 +24,22 @@ impl Compiled {
     pub fn new(model: &Native) -> Result<Option<Self>, EngineError> {
         let network = model.network().folded()?;
         let Some(program) = network.lowered()? else { return Ok(None) };
-        let program = model.input().normalising(program)?;
-        let Some(team) = Team::new(program, crate::threads()) else { return Ok(None) };
         let spec = network.architecture();
-        let (shape, classes) = (spec.input, spec.classes as usize);
-        Ok(Some(Self { input: model.input().clone(), shape, team: Rc::new(team), classes }))
+        Self::of(program, model.input(), spec.input, spec.classes)
+    }
+
+    /// A program for normalised images of this shape, with what happens to the pixels first. None where
+    /// the machine lacks the instructions.
+    pub(super) fn of(
+        program: Program,
+        input: &Input,
+        shape: [i64; 3],
+        classes: i64,
+    ) -> Result<Option<Self>, EngineError> {
+        let program = input.normalising(program)?;
+        let Some(team) = Team::new(program, crate::threads()) else { return Ok(None) };
+        let (input, classes) = (input.clone(), classes as usize);
+        Ok(Some(Self { input, shape, team: Rc::new(team), classes }))
     }
 
     fn tensor(&self, logits: &[f32]) -> Result<Tensor, EngineError> {

@@ -10,6 +10,7 @@ mod input;
 mod learner;
 mod native;
 mod normalise;
+mod onnx;
 mod oracle;
 
 use resilience_core::view::View;
@@ -21,6 +22,7 @@ pub use ensemble::Ensemble;
 pub use learner::{BatchNorm, Lap, Learner, Lesson, Towards};
 pub use native::Native;
 pub use normalise::Normalise;
+pub use onnx::{Onnx, Rows};
 pub use oracle::{Ascent, Objectives, Oracle, Passes, Span};
 
 use crate::error::EngineError;

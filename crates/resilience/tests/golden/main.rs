@@ -15,6 +15,7 @@ mod formula;
 mod hopskipjump;
 mod method;
 mod network;
+mod onnx;
 mod optimiser;
 mod pgd;
 mod plain;

@@ -7,6 +7,7 @@ mod batch_shapes;
 #[path = "../../../resilience-core/tests/common/mod.rs"]
 mod common;
 mod known_models;
+mod onnx;
 mod robust;
 mod training;
 

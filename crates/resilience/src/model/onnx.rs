@@ -1,0 +1,378 @@
+//! An ONNX graph with its normalisation.
+
+use std::rc::Rc;
+
+use resilience_core::format::onnx::{Graph, Port};
+use resilience_core::record::LayerRecord;
+use resilience_core::view::View;
+use tch::{Device, Kind, Tensor};
+
+#[cfg(target_arch = "x86_64")]
+use super::Compiled;
+use super::input::Input;
+use super::{Classifier, Differentiable, Normalise, Pass};
+use crate::error::EngineError;
+use crate::onnx::{OnnxError, Translated};
+
+/// Pixels that an image of a graph may have: more means no image.
+const LARGEST: i64 = 1 << 26;
+
+/// A graph that takes pixels in [0, 1].
+pub struct Onnx {
+    network: Rc<Translated>,
+    input: Input,
+    /// Channels, height, width.
+    shape: [i64; 3],
+    layout: Layout,
+    classes: i64,
+    rows: Rows,
+    /// Whether the graph was exported for one image.
+    single: bool,
+}
+
+/// In which order a graph takes the numbers of an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Layout {
+    ChannelsFirst,
+    ChannelsLast,
+}
+
+/// How many images a graph is shown at once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Rows {
+    /// As many as there are.
+    Together,
+    /// One, because it answers otherwise when there are more, or not at all.
+    OneByOne {
+        /// What it does with three, in words.
+        why: String,
+    },
+}
+
+impl Onnx {
+    /// A graph in f32, whose pixels are normalised by `mean` and `std` first. Where it leaves the size of
+    /// its images open, `size` says it: height and width.
+    pub fn load(
+        graph: &Graph,
+        mean: [f64; 3],
+        std: [f64; 3],
+        size: Option<[i64; 2]>,
+    ) -> Result<Self, EngineError> {
+        Self::load_in(Kind::Float, graph, Normalise::new(&mean, &std, Kind::Float)?, size)
+    }
+
+    /// The same in another precision.
+    pub fn load_in(
+        kind: Kind,
+        graph: &Graph,
+        normalise: Normalise,
+        size: Option<[i64; 2]>,
+    ) -> Result<Self, EngineError> {
+        let port = only("input", &graph.inputs)?;
+        only("output", &graph.outputs)?;
+        let Takes { single, shape, layout } = takes(port, size)?;
+        let network = Translated::new(graph, kind, single)?;
+        let input = Input { normalise: Rc::new(normalise), noise: 0.0, levels: None };
+        let (network, rows) = (Rc::new(network), Rows::Together);
+        let mut model = Self { network, input, shape, layout, classes: 0, rows, single };
+        model.try_out(kind)?;
+        Ok(model)
+    }
+
+    /// Shape of the images that a graph takes (channels, height, width), and the number of its classes
+    /// where it is stated: without translating it.
+    pub fn stated(
+        graph: &Graph,
+        size: Option<[i64; 2]>,
+    ) -> Result<([i64; 3], Option<i64>), EngineError> {
+        let shape = takes(only("input", &graph.inputs)?, size)?.shape;
+        let classes = match only("output", &graph.outputs)?.shape.as_deref() {
+            Some(&[_, Some(classes)]) => i64::try_from(classes).ok(),
+            _ => None,
+        };
+        Ok((shape, classes))
+    }
+
+    /// The same model behind Gaussian noise of this standard deviation, as [`super::Native`] has it.
+    #[must_use]
+    pub fn with_input_noise(self, deviation: f64) -> Self {
+        Self { input: Input { noise: deviation, ..self.input }, ..self }
+    }
+
+    /// The same model behind a rounding of pixels to so many values, as [`super::Native`] has it.
+    #[must_use]
+    pub fn with_input_levels(self, levels: Option<u32>) -> Self {
+        Self { input: Input { levels, ..self.input }, ..self }
+    }
+
+    /// Shape of the images: channels, height, width.
+    #[must_use]
+    pub const fn shape(&self) -> [i64; 3] {
+        self.shape
+    }
+
+    /// Number of classes.
+    #[must_use]
+    pub const fn classes(&self) -> i64 {
+        self.classes
+    }
+
+    /// How many images it is shown at once.
+    #[must_use]
+    pub const fn rows(&self) -> &Rows {
+        &self.rows
+    }
+
+    /// What a user has to know, in words: where images go through one by one, and why.
+    #[must_use]
+    pub fn notice(&self) -> Option<String> {
+        match &self.rows {
+            Rows::Together => None,
+            Rows::OneByOne { why } => Some(format!(
+                "its images are computed one by one, because three of them together {why}; export it with \
+                 a free batch dimension (dynamic_axes, dynamic_shapes) to make it faster"
+            )),
+        }
+    }
+
+    /// Numbers in the file that the network computes with.
+    #[must_use]
+    pub fn parameter_count(&self) -> u64 {
+        self.network.parameter_count()
+    }
+
+    /// The steps with the shapes that they really give, found by passing one blank image.
+    pub fn describe(&self) -> Result<Vec<LayerRecord>, EngineError> {
+        Ok(self.network.describe(&self.blank()?)?.0)
+    }
+
+    /// Floating-point operations of a forward pass of one image: two for each multiplication that
+    /// convolutions and products of matrices add up, as their textbook sums say.
+    pub fn flops(&self) -> Result<u64, EngineError> {
+        Ok(2 * self.network.describe(&self.blank()?)?.1)
+    }
+
+    fn blank(&self) -> Result<Tensor, EngineError> {
+        let [c, h, w] = self.shape;
+        self.arranged(&Tensor::f_zeros([1, c, h, w], (self.network.kind(), Device::Cpu))?)
+    }
+
+    /// Images `[n,c,h,w]` in [0, 1] -> logits `[n,k]`, with the graph behind them.
+    pub fn forward(&self, images: &Tensor) -> Result<Tensor, EngineError> {
+        let size = images.size();
+        if size.get(1..) != Some(self.shape.as_slice()) {
+            return Err(EngineError::Input {
+                what: "images for the ONNX model",
+                expected: format!("[n] and {:?}", self.shape),
+                found: format!("{size:?}"),
+            });
+        }
+        let images = self.input.prepare(images)?;
+        match self.rows {
+            Rows::Together => self.together(&images),
+            Rows::OneByOne { .. } => {
+                let single = |at: i64| self.together(&images.f_narrow(0, at, 1)?);
+                let logits = (0..size[0]).map(single).collect::<Result<Vec<_>, _>>()?;
+                Ok(Tensor::f_cat(&logits, 0)?)
+            }
+        }
+    }
+
+    /// Normalised images `[n,c,h,w]` in one pass.
+    fn together(&self, images: &Tensor) -> Result<Tensor, EngineError> {
+        let n = images.size()[0];
+        let rows = if self.single { n } else { 1 };
+        let output = self.network.forward(&self.arranged(images)?, rows)?;
+        let size = output.size();
+        // Logits may come as an image of one pixel.
+        let wide = size.iter().skip(1).filter(|&&side| side != 1).count();
+        if size.first() != Some(&n) || wide > 1 {
+            return Err(OnnxError::Port {
+                what: "the output".to_owned(),
+                expected: format!("logits of shape [{n}, classes]"),
+                found: format!("{size:?}"),
+                remedy: "export the model so that it gives the logits alone",
+            }
+            .into());
+        }
+        Ok(output.f_reshape([n, -1])?)
+    }
+
+    fn arranged(&self, images: &Tensor) -> Result<Tensor, EngineError> {
+        Ok(match self.layout {
+            Layout::ChannelsFirst => images.shallow_clone(),
+            Layout::ChannelsLast => images.f_permute([0, 2, 3, 1])?,
+        })
+    }
+
+    /// Finds the number of classes, and whether three images together get the logits that each gets alone.
+    fn try_out(&mut self, kind: Kind) -> Result<(), EngineError> {
+        let _guard = tch::no_grad_guard();
+        let [c, h, w] = self.shape;
+        let wave =
+            Tensor::f_arange(3 * c * h * w, (kind, Device::Cpu))?.f_mul_scalar(0.739)?.f_sin()?;
+        let images = wave.f_mul_scalar(0.5)?.f_add_scalar(0.5)?.f_view([3, c, h, w])?;
+        let images = self.input.prepare(&images)?;
+        let single = |at: i64| self.together(&images.f_narrow(0, at, 1)?);
+        let alone = Tensor::f_cat(&[single(0)?, single(1)?, single(2)?], 0)?;
+        self.classes = alone.size()[1];
+        if self.classes < 2 {
+            return Err(OnnxError::Port {
+                what: "the output".to_owned(),
+                expected: "logits of two classes at least".to_owned(),
+                found: format!("{} for each image", self.classes),
+                remedy: "export the model so that it gives one logit a class",
+            }
+            .into());
+        }
+        let largest = alone.f_abs()?.f_max()?.f_double_value(&[])?;
+        if !largest.is_finite() {
+            return Err(OnnxError::Port {
+                what: "the output".to_owned(),
+                expected: "finite logits".to_owned(),
+                found: "NaN or infinity".to_owned(),
+                remedy: "check the file, and the model's mean and std",
+            }
+            .into());
+        }
+        let tolerance = if kind == Kind::Double { 1e-9 } else { 1e-4 };
+        match self.together(&images) {
+            Ok(logits) => {
+                let apart = logits.f_sub(&alone)?.f_abs()?.f_max()?.f_double_value(&[])?;
+                if apart.is_nan() || apart > tolerance * largest.max(1e-3) {
+                    let why =
+                        format!("get logits that are up to {apart:.1e} away from those of each");
+                    self.rows = Rows::OneByOne { why };
+                }
+            }
+            Err(error) => {
+                self.rows = Rows::OneByOne { why: format!("cannot be computed ({error})") };
+            }
+        }
+        Ok(())
+    }
+
+    /// The same model with another form of its network.
+    fn with_network(&self, network: Translated) -> Self {
+        let (input, rows) = (self.input.clone(), self.rows.clone());
+        let &Self { shape, layout, classes, single, .. } = self;
+        Self { network: Rc::new(network), input, shape, layout, classes, rows, single }
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    fn compiled(&self) -> Result<Option<Compiled>, EngineError> {
+        if self.layout == Layout::ChannelsLast || self.network.kind() != Kind::Float {
+            return Ok(None);
+        }
+        let folded = self.network.folded()?;
+        let program = folded.as_ref().unwrap_or(&self.network).lowered(self.shape)?;
+        match program {
+            Some(program) => Compiled::of(program, &self.input, self.shape, self.classes),
+            None => Ok(None),
+        }
+    }
+}
+
+impl Classifier for Onnx {
+    fn logits(&self, images: &Tensor) -> Result<Tensor, EngineError> {
+        let _guard = tch::no_grad_guard();
+        self.forward(images)
+    }
+
+    fn declared_noisy(&self) -> bool {
+        self.input.noise > 0.0
+    }
+}
+
+impl Differentiable for Onnx {
+    fn pass(&self, images: &Tensor) -> Result<Pass, EngineError> {
+        let images = images.f_detach()?.f_set_requires_grad(true)?;
+        let logits = self.forward(&images)?;
+        Ok(Pass::new(images, logits))
+    }
+
+    fn form(&self, view: View) -> Result<Option<Box<dyn Differentiable>>, EngineError> {
+        let form = |network: Option<Translated>| {
+            network.map(|network| Box::new(self.with_network(network)) as Box<dyn Differentiable>)
+        };
+        Ok(match view {
+            View::Reference => None,
+            View::Folded => form(self.network.folded()?),
+            View::Bf16 => {
+                let folded = self.network.folded()?;
+                form(folded.as_ref().unwrap_or(&self.network).half()?)
+            }
+            #[cfg(target_arch = "x86_64")]
+            View::Compiled => {
+                self.compiled()?.map(|compiled| Box::new(compiled) as Box<dyn Differentiable>)
+            }
+            #[cfg(not(target_arch = "x86_64"))]
+            View::Compiled => None,
+        })
+    }
+}
+
+/// What a graph takes.
+struct Takes {
+    single: bool,
+    shape: [i64; 3],
+    layout: Layout,
+}
+
+fn only<'a>(what: &str, ports: &'a [Port]) -> Result<&'a Port, OnnxError> {
+    if let [port] = ports {
+        return Ok(port);
+    }
+    let names: Vec<&str> = ports.iter().map(|port| port.name.as_str()).collect();
+    Err(OnnxError::Port {
+        what: format!("the graph's {what}s"),
+        expected: "one, as a classifier of images has".to_owned(),
+        found: format!("{}: {}", names.len(), names.join(", ")),
+        remedy: "export the model so that it takes images and gives logits alone",
+    })
+}
+
+/// The images that an input is for.
+fn takes(port: &Port, size: Option<[i64; 2]>) -> Result<Takes, OnnxError> {
+    let wrong = |expected: &str, found: String, remedy| OnnxError::Port {
+        what: format!("the input '{}'", port.name),
+        expected: expected.to_owned(),
+        found,
+        remedy,
+    };
+    let stated = port.shape.as_deref().unwrap_or_default();
+    let text = format!("{stated:?}").replace("None", "free").replace("Some", "");
+    let &[batch, a, b, c] = stated else {
+        let expected =
+            "images of shape [n, channels, height, width] or [n, height, width, channels]";
+        return Err(wrong(expected, text, "export the model with an input of images"));
+    };
+    if batch.is_some_and(|batch| batch != 1) {
+        let remedy = "export the model for one image, or for any number";
+        return Err(wrong("a batch that is 1 or free", text, remedy));
+    }
+    let is_channels = |side: Option<u64>| matches!(side, Some(1 | 3));
+    let (layout, channels, sides) = match (a, c) {
+        (first, _) if is_channels(first) => (Layout::ChannelsFirst, first, [b, c]),
+        (_, last) if is_channels(last) => (Layout::ChannelsLast, last, [a, b]),
+        _ => {
+            let remedy = "export the model with a stated number of channels";
+            return Err(wrong("1 or 3 channels, first or last", text, remedy));
+        }
+    };
+    let side = |at: usize| {
+        let stated = sides[at].and_then(|side| i64::try_from(side).ok());
+        stated.or(size.map(|size| size[at]))
+    };
+    let (Some(height), Some(width)) = (side(0), side(1)) else {
+        let remedy = "say it in a manifest: input_size = [height, width]";
+        return Err(wrong("images of a stated size", text, remedy));
+    };
+    let channels = channels.map_or(3, |channels| channels as i64);
+    let possible = |side: i64| (1..=LARGEST).contains(&side);
+    if !possible(height) || !possible(width) || channels * height > LARGEST / width {
+        let expected = format!("images of at most {LARGEST} numbers");
+        return Err(wrong(&expected, text, "export the model with images that are shown to it"));
+    }
+    Ok(Takes { single: batch == Some(1), shape: [channels, height, width], layout })
+}
