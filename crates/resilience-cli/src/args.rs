@@ -191,8 +191,9 @@ impl Normalisation {
     writes what a cluster needs to do it in shards."
 )]
 pub struct Eval {
-    /// A manifest (TOML) of a model or an ensemble, a weights file with --arch (and --mean, --std),
-    /// or a known model's name (see `resilience list models`).
+    /// A manifest (TOML) of a model or an ensemble, a weights file with --arch (and --mean, --std), an
+    /// ONNX file (with --mean, --std, unless it normalises by itself), or a known model's name (see
+    /// `resilience list models`).
     #[arg(required_unless_present = "resume", value_name = "MODEL")]
     pub models: Vec<String>,
     /// The architecture of MODELs that are weights files, with its parameters where they are not the
@@ -400,8 +401,9 @@ pub struct Report {
     rule as `resilience eval` predicts its own."
 )]
 pub struct Bench {
-    /// A manifest (TOML) of a model or an ensemble, a weights file with --arch (and --mean, --std),
-    /// or a known model's name (see `resilience list models`).
+    /// A manifest (TOML) of a model or an ensemble, a weights file with --arch (and --mean, --std), an
+    /// ONNX file (with --mean, --std, unless it normalises by itself), or a known model's name (see
+    /// `resilience list models`).
     #[arg(value_name = "MODEL")]
     pub model: String,
     /// The architecture of a MODEL that is a weights file.

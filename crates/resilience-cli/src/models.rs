@@ -1,15 +1,17 @@
 //! From what a user calls a model to a network, or an ensemble of some, with its weights.
 
 mod loaded;
+mod takes;
 
 use std::path::{Path, PathBuf};
 
-use resilience::zoo::{self, Architecture};
+use resilience::zoo;
 use resilience_core::dataset::{self, DatasetSpec, Images};
-use resilience_core::manifest::{Described, Manifest};
+use resilience_core::manifest::{Described, Format, Manifest};
 use resilience_core::suggest::did_you_mean;
 
 pub use self::loaded::{Loaded, assemble, load};
+pub use self::takes::Takes;
 
 use crate::args::Normalisation;
 use crate::environment::Environment;
@@ -87,22 +89,30 @@ pub fn resolve(
         check_alike(&described)?;
         return Ok(described);
     }
-    let Some(arch) = arch else {
-        return Err(CliError::Usage(format!(
-            "{model} is a weights file: say its architecture with --arch (and its normalisation \
-             with --mean and --std), or give a manifest; `resilience inspect {model}` says what it is, and \
-             writes a manifest to start from"
-        )));
+    let format = Format::of(path);
+    let architecture = match (format, arch) {
+        // It says its architecture itself; --arch is for the weights files beside it.
+        (Format::Onnx, _) => format.name().to_owned(),
+        (Format::Weights, Some(arch)) => zoo::find(arch)?.name(),
+        (Format::Weights, None) => {
+            return Err(CliError::Usage(format!(
+                "{model} is a weights file: say its architecture with --arch (and its normalisation \
+                 with --mean and --std), or give a manifest; `resilience inspect {model}` says what it \
+                 is, and writes a manifest to start from"
+            )));
+        }
     };
     let (mean, std) = normalisation.values()?;
     Ok(Described::Model(Manifest {
         name: path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy().into_owned(),
         file: path.to_owned(),
         sha256: None,
-        architecture: zoo::find(arch)?.name(),
+        format,
+        architecture,
+        input_size: None,
         mean,
         std,
-        source: "weights file given on the command line".to_owned(),
+        source: "file given on the command line".to_owned(),
         license: None,
         dataset: None,
         input_noise: 0.0,
@@ -111,19 +121,20 @@ pub fn resolve(
     }))
 }
 
-/// The architecture of a model; of an ensemble that of its first member, whose images and classes are
-/// those of all.
-pub fn architecture(described: &Described) -> Result<Architecture, CliError> {
-    // An ensemble without members does not leave its manifest.
-    let first = described.networks().first().map_or("", |network| &network.architecture);
-    Ok(zoo::find(first)?)
+/// The number of classes of a model; of an ensemble that of its first member, which all have.
+pub fn classes(described: &Described, data: Option<&str>) -> Result<u32, CliError> {
+    match described.networks().first() {
+        Some(first) => Ok(Takes::of(first, data)?.classes as u32),
+        // An ensemble without members does not leave its manifest.
+        None => Ok(0),
+    }
 }
 
-/// Members have to take the same images and know the same classes.
+/// Members have to take the same images and know the same classes. What a file says itself shows when it
+/// is loaded.
 fn check_alike(described: &Described) -> Result<(), CliError> {
-    let shapes = described
-        .networks()
-        .iter()
+    let named = described.networks().iter().filter(|network| network.format == Format::Weights);
+    let shapes = named
         .map(|network| {
             let spec = zoo::find(&network.architecture)?;
             Ok((network.name.as_str(), spec.input, spec.classes))
@@ -185,30 +196,37 @@ pub fn locate_all(described: &Described, data: Option<&str>) -> Result<(), CliEr
     described.networks().iter().try_for_each(|network| locate(network, data).map(drop))
 }
 
-/// [`check_fit`] for every network of a model.
-pub fn check_all_fit(described: &Described, images: &Images) -> Result<(), CliError> {
+/// [`check_fit`] for every network of a model whose weights are at hand.
+pub fn check_all_fit(
+    described: &Described,
+    images: &Images,
+    data: Option<&str>,
+) -> Result<(), CliError> {
     described.networks().iter().try_for_each(|network| {
-        check_fit(&network.architecture, network.dataset.as_deref(), images)
+        check_takes(&Takes::of(network, data)?, network.dataset.as_deref(), images)
     })
 }
 
-/// Whether a model can answer for these images: their shape, their classes, and the data set where
-/// the manifest names one.
+/// Whether a network of the zoo can answer for these images: their shape, their classes, and the data set
+/// where one is named.
 pub fn check_fit(
     architecture: &str,
     dataset: Option<&str>,
     images: &Images,
 ) -> Result<(), CliError> {
-    let spec = zoo::find(architecture)?;
+    check_takes(&Takes::architecture(architecture)?, dataset, images)
+}
+
+fn check_takes(takes: &Takes, dataset: Option<&str>, images: &Images) -> Result<(), CliError> {
     let (classes, shape) = (images.classes().len(), images.shape());
-    let fits = shape.map(|side| side as i64) == spec.input && classes as i64 == spec.classes;
+    let fits = shape.map(|side| side as i64) == takes.input && classes as i64 == takes.classes;
     if fits && dataset.is_none_or(|name| has_classes_of(images, name)) {
         return Ok(());
     }
     let of = dataset.map(|name| format!(" with the classes of {name}")).unwrap_or_default();
     Err(CliError::Mismatch {
-        model: spec.title(),
-        expected: format!("images{of} of shape {:?} and {} classes", spec.input, spec.classes),
+        model: takes.title.clone(),
+        expected: format!("images{of} of shape {:?} and {} classes", takes.input, takes.classes),
         dataset: images.name().to_owned(),
         found: format!("images of shape {shape:?} and {classes} classes{}", named(images)),
     })

@@ -13,7 +13,7 @@ use resilience_core::view::{Precision, View};
 
 use crate::environment::Environment;
 use crate::error::CliError;
-use crate::models::{self, Loaded};
+use crate::models::Loaded;
 use crate::screen::Screen;
 
 /// Name of the file for machines in a run's folder.
@@ -32,7 +32,7 @@ pub fn probe(
     let mut plans = Vec::new();
     let batch = Batch::leading(images, evaluate::most_at_once())?;
     for model in loaded {
-        models::check_all_fit(&model.describe.described, images)?;
+        model.describe.check_fit(images)?;
         let views = match shard {
             Shard::WHOLE => precision.views().to_vec(),
             _ => vec![first_form(model, precision)?],

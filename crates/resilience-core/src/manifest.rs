@@ -13,8 +13,12 @@
 //! dataset = "cifar10"               # optional; the data whose classes it knows
 //! input_noise = 0.1                 # optional; Gaussian noise that the model adds to its pixels
 //! input_levels = 8                  # optional; values that the model rounds its pixels to
+//! format = "onnx"                   # optional; a file that is a whole network, and no architecture then
+//! input_size = [32, 32]             # optional; height and width, where such a file leaves them open
 //! notes = "what else to know"       # optional
 //! ```
+//!
+//! A file whose name ends in `.onnx` is of that format without being said so.
 //!
 //! An ensemble of models has a manifest too, which lists theirs ([`Ensemble`]).
 
@@ -22,6 +26,7 @@ pub mod architecture;
 mod described;
 mod ensemble;
 mod error;
+mod format;
 
 use std::path::{Path, PathBuf};
 
@@ -32,6 +37,7 @@ pub use self::described::Described;
 use self::described::Form;
 pub use self::ensemble::Ensemble;
 pub use self::error::ManifestError;
+pub use self::format::Format;
 use crate::format::array::StateDict;
 use crate::format::{FormatError, atomic, weights};
 
@@ -44,9 +50,13 @@ pub struct Manifest {
     pub file: PathBuf,
     /// SHA-256 that the weights file must have, lower-case hexadecimal.
     pub sha256: Option<String>,
+    /// What the file is.
+    pub format: Format,
     /// Registry id of its architecture, with its parameters as [`architecture::join`] writes them; whether
-    /// there is such a one, the engine checks.
+    /// there is such a one, the engine checks. Of a file that is a whole network, the name of its format.
     pub architecture: String,
+    /// Height and width of its images, where the file leaves them open.
+    pub input_size: Option<[u32; 2]>,
     /// Subtracted from each channel of pixels in [0, 1]; for grey images three times the same.
     pub mean: [f64; 3],
     /// Divides each channel after that; above 0.
@@ -75,9 +85,14 @@ struct Raw {
     file: PathBuf,
     #[serde(skip_serializing_if = "Option::is_none")]
     sha256: Option<String>,
-    architecture: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    format: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    architecture: Option<String>,
     #[serde(default, skip_serializing_if = "toml::Table::is_empty")]
     parameters: toml::Table,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    input_size: Option<[u32; 2]>,
     mean: Vec<f64>,
     std: Vec<f64>,
     source: String,
@@ -123,8 +138,10 @@ impl Manifest {
             name: self.name.clone(),
             file: self.file.clone(),
             sha256: self.sha256.clone(),
-            architecture: architecture.to_owned(),
+            format: self.format.stated(&self.file).map(str::to_owned),
+            architecture: (self.format == Format::Weights).then(|| architecture.to_owned()),
             parameters: parameters.into_iter().map(|(name, text)| (name, value(text))).collect(),
+            input_size: self.input_size,
             mean: self.mean.to_vec(),
             std: self.std.to_vec(),
             source: self.source.clone(),
@@ -226,12 +243,15 @@ fn check(path: &Path, raw: Raw) -> Result<Manifest, ManifestError> {
         expected: expected.to_owned(),
         found,
     };
-    check_texts(
-        path,
-        &[("name", &raw.name), ("architecture", &raw.architecture), ("source", &raw.source)],
-    )?;
+    check_texts(path, &[("name", &raw.name), ("source", &raw.source)])?;
     if raw.file.as_os_str().is_empty() {
         return Err(wrong("file", "the path of the weights", "''".to_owned()));
+    }
+    let format = Format::find(raw.format.as_deref(), &raw.file)
+        .ok_or_else(|| wrong("format", Format::EXPECTED, format!("{:?}", raw.format)))?;
+    let architecture = format.architecture(raw.architecture, path)?;
+    if let Some(size) = raw.input_size.filter(|size| size.contains(&0)) {
+        return Err(wrong("input_size", "height and width, above 0", format!("{size:?}")));
     }
     let hexadecimal =
         |text: &String| text.len() == 64 && text.chars().all(|c| c.is_ascii_hexdigit());
@@ -250,14 +270,20 @@ fn check(path: &Path, raw: Raw) -> Result<Manifest, ManifestError> {
         let expected = "a whole number from 2 to 256: values that each pixel is rounded to";
         return Err(wrong("input_levels", expected, levels.to_string()));
     }
-    let architecture = named(&raw.architecture, &raw.parameters)
+    if format != Format::Weights && !raw.parameters.is_empty() {
+        let expected = "none, because the file is a whole network; leave out 'parameters'";
+        return Err(wrong("parameters", expected, raw.parameters.to_string()));
+    }
+    let architecture = named(&architecture, &raw.parameters)
         .map_err(|found| wrong("parameters", "whole numbers, numbers and words", found))?;
     let folder = path.parent().unwrap_or_else(|| Path::new(""));
     Ok(Manifest {
         name: raw.name,
         file: folder.join(raw.file),
         sha256: raw.sha256.map(|text| text.to_ascii_lowercase()),
+        format,
         architecture,
+        input_size: raw.input_size,
         mean,
         std,
         source: raw.source,
@@ -318,6 +344,21 @@ source = "a paper"
         assert_eq!(parse(&grey).unwrap(), parse(&three).unwrap());
     }
 
+    /// Would catch a network that is asked for an architecture, or one that is written as weights are.
+    #[test]
+    fn a_network_needs_no_architecture() {
+        let network = GOOD.replace("architecture = \"resnet32\"\n", "");
+        for text in [
+            network.replace("resnet32.pt", "net.onnx"),
+            format!("{network}format = 'onnx'\ninput_size = [224, 200]"),
+        ] {
+            let manifest = parse(&text).unwrap();
+            assert_eq!((manifest.format, manifest.architecture.as_str()), (Format::Onnx, "onnx"));
+            let again = Manifest::parse(Path::new("x.toml"), &manifest.to_toml()).unwrap();
+            assert_eq!(again, manifest);
+        }
+    }
+
     /// Would catch a slip in a field's name being ignored.
     #[test]
     fn near_names_are_suggested() {
@@ -340,6 +381,10 @@ source = "a paper"
             ("\"ResNet-32\"", "32", "string"),
             ("source = \"a paper\"", "source = \"a paper\"\nsha256 = \"abc\"", "64 hex"),
             ("source = \"a paper\"", "", "missing field"),
+            ("architecture = \"resnet32\"", "", "architecture"),
+            ("mean", "format = \"tflite\"\nmean", "onnx"),
+            ("mean", "format = \"onnx\"\nmean", "leave out 'architecture'"),
+            ("mean", "input_size = [0, 32]\nmean", "above 0"),
             ("mean", "input_levels = 1\nmean", "2 to 256"),
             ("name =", "name", "expected"),
         ] {

@@ -318,7 +318,8 @@ mod tests {
         for rule in [adam(0.0), adam(0.05), decoupled, sgd(false), sgd(true)] {
             let optimisers = [(); 2].map(|()| {
                 let tensor = wave(&[3, 5], 0.7).to_kind(Kind::Double).set_requires_grad(true);
-                let parameter = Parameter { name: "w".to_owned(), tensor, trainable: true };
+                let parameter =
+                    Parameter { name: "w".to_owned(), tensor, trainable: true, needed: true };
                 (Optimiser::new([&parameter].into_iter(), rule).unwrap(), parameter)
             });
             let [(mut host, at_host), (mut other, elsewhere)] = optimisers;

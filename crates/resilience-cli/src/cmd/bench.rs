@@ -14,7 +14,7 @@ use resilience_core::view::{Precision, View};
 use crate::args::Bench;
 use crate::environment::Environment;
 use crate::error::CliError;
-use crate::models::{self, Loaded};
+use crate::models::{self, Loaded, Takes};
 use crate::planning::{self, Ground};
 use crate::results;
 use crate::screen::Screen;
@@ -42,7 +42,7 @@ pub fn run(
         .map(|view| try_form(view, &mut loaded, &batch, environment, screen))
         .collect::<Result<Vec<_>, _>>()?;
     let found = found(&loaded, &batch, &trials)?;
-    let classes = loaded.describe.shape()?.classes as u32;
+    let classes = takes(&loaded)?.classes as u32;
     let ground = Ground { norm: arguments.norm, n: arguments.n, classes };
     let machine = environment.provenance(0, Vec::new()).machine;
     let bench = report::Bench {
@@ -69,14 +69,20 @@ fn images(
 ) -> Result<(Batch, String), CliError> {
     let most = evaluate::most_at_once();
     let Some(data) = arguments.data.as_deref() else {
-        let spec = loaded.describe.shape()?;
-        let batch = Batch::random(most, spec.input, spec.classes)?;
+        let takes = takes(loaded)?;
+        let batch = Batch::random(most, takes.input, takes.classes)?;
         return Ok((batch, "random images".to_owned()));
     };
     let source = dataset::find(Some(data), &Places::of_user(), screen)?;
     let images = source.load(Split::Test, Some(most as usize), screen)?;
-    models::check_all_fit(&loaded.describe.described, &images)?;
+    loaded.describe.check_fit(&images)?;
     Ok((Batch::leading(&images, most)?, format!("{} test images", images.name())))
+}
+
+/// The images and classes of a model.
+fn takes(loaded: &Loaded) -> Result<&Takes, CliError> {
+    let name = loaded.describe.name();
+    loaded.describe.takes().ok_or_else(|| CliError::Usage(format!("'{name}' has no networks")))
 }
 
 /// What a form takes, by chunk.

@@ -61,7 +61,12 @@ fn begin(
         shard,
     };
     results::announce(&plan, &images, screen);
-    let provenance = environment.provenance(arguments.seed, images.notices().to_vec());
+    let mut notices = images.notices().to_vec();
+    for notice in loaded.iter().flat_map(|loaded| loaded.describe.notices()) {
+        screen.notice(&notice);
+        notices.push(notice);
+    }
+    let provenance = environment.provenance(arguments.seed, notices);
     // A scheduler may take a node for dead on which the task is still at work.
     let _alone = matches!(again, Again::GoesOn).then(|| lock::claim(out)).transpose()?;
     let begun = match again {
@@ -137,18 +142,18 @@ pub fn prepare(arguments: &Eval, screen: &mut Screen) -> Result<Prepared, CliErr
         .iter()
         .map(|model| models::resolve(model, arguments.arch.as_deref(), &arguments.normalisation))
         .collect::<Result<Vec<_>, _>>()?;
-    let classes = classes(&described)?;
+    let data = arguments.data.data.as_deref();
+    let classes = classes(&described, data)?;
     let eps = radii(arguments);
     // With one image, only to find what is wrong before the data are read.
     stages(arguments, &eps, Ground { norm: arguments.norm, n: 1, classes })?;
-    let data = arguments.data.data.as_deref();
     for described in &described {
         models::locate_all(described, data)?;
     }
     let source = dataset::find(data, &Places::of_user(), screen)?;
     let images = source.load(Split::Test, arguments.n.map(|n| n as usize), screen)?;
     for described in &described {
-        models::check_all_fit(described, &images)?;
+        models::check_all_fit(described, &images, data)?;
     }
     let loaded = described
         .into_iter()
@@ -173,10 +178,10 @@ pub fn check_attacks(arguments: &Eval) -> Result<(), CliError> {
 }
 
 /// The fewest classes of any model.
-fn classes(described: &[Described]) -> Result<u32, CliError> {
+fn classes(described: &[Described], data: Option<&str>) -> Result<u32, CliError> {
     let mut fewest = u32::MAX;
     for described in described {
-        fewest = fewest.min(models::architecture(described)?.classes as u32);
+        fewest = fewest.min(models::classes(described, data)?);
     }
     Ok(fewest)
 }

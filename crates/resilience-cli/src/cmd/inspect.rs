@@ -1,4 +1,6 @@
-//! `resilience inspect FILE`: what a weights file is, and a manifest to start from.
+//! `resilience inspect FILE`: what the file of a model is, and a manifest to start from.
+
+mod graph;
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -8,7 +10,7 @@ use resilience::zoo::{self, Architecture, Fit};
 use resilience_core::format::array::StateDict;
 use resilience_core::format::checkpoint::Checkpoint;
 use resilience_core::format::weights;
-use resilience_core::manifest::Manifest;
+use resilience_core::manifest::{Format, Manifest};
 use resilience_core::report::count;
 
 use crate::args::Inspect;
@@ -22,6 +24,9 @@ const SHOWN: usize = 12;
 /// Says what the file is, and prints a manifest of it.
 pub fn run(arguments: &Inspect, screen: &Screen) -> Result<(), CliError> {
     let path = &arguments.file;
+    if Format::of(path) == Format::Onnx {
+        return graph::run(path, screen);
+    }
     let (checkpoint, sha256) = weights::read_checkpoint(path)?;
     screen.note(&contents(path, &checkpoint, &sha256, arguments.tensors));
     let fits = match &arguments.arch {
@@ -126,7 +131,9 @@ fn manifest(
         name: path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy().into_owned(),
         file,
         sha256: Some(sha256),
+        format: Format::Weights,
         architecture: architecture.name(),
+        input_size: None,
         mean: [0.0; 3],
         std: [1.0; 3],
         source: "who trained it, and where it comes from".to_owned(),

@@ -214,12 +214,12 @@ fn find_baselines(
     let mut found = Vec::new();
     for name in &arguments.baseline {
         let described = resolve(name)?;
-        models::check_all_fit(&described, images)?;
+        models::check_all_fit(&described, images, data)?;
         found.push(models::load(name, described, data)?);
     }
     for name in models::BASELINES.into_iter().filter(|_| arguments.baseline.is_empty()) {
         let described = resolve(name)?;
-        let fits = models::check_all_fit(&described, images).is_ok();
+        let fits = models::check_all_fit(&described, images, data).is_ok();
         if fits && models::locate_all(&described, data).is_ok() {
             found.push(models::load(name, described, data)?);
         }

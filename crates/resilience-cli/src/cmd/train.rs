@@ -9,7 +9,7 @@ use resilience::zoo;
 use resilience_core::context::Context;
 use resilience_core::dataset::{self, Images, Places, Split};
 use resilience_core::format::{atomic, pth, safetensors, weights};
-use resilience_core::manifest::Manifest;
+use resilience_core::manifest::{Format, Manifest};
 use resilience_core::method::Inner;
 use resilience_core::record::TrainingRecord;
 use resilience_core::view::View;
@@ -154,7 +154,9 @@ pub fn train(job: Job, environment: &Environment, screen: &mut Screen) -> Result
         name: job.name,
         file: job.out.file_name().map_or_else(|| job.out.clone(), PathBuf::from),
         sha256: Some(sha256.clone()),
+        format: Format::Weights,
         architecture: method.architecture.clone(),
+        input_size: None,
         mean: method.mean,
         std: method.std,
         source: format!(

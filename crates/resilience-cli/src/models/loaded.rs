@@ -2,17 +2,17 @@
 
 use std::fmt::Write as _;
 
-use resilience::model::{Differentiable, Ensemble as Voters, Model, Native};
-use resilience::zoo::Architecture;
+use resilience::model::{Differentiable, Ensemble as Voters, Model, Native, Onnx};
 use resilience_core::dataset::Images;
 use resilience_core::format::array::StateDict;
-use resilience_core::format::weights;
-use resilience_core::manifest::{Described, Ensemble, Manifest};
+use resilience_core::format::{onnx, weights};
+use resilience_core::manifest::{Described, Ensemble, Format, Manifest};
 use resilience_core::record::{
     EnsembleRecord, LayerRecord, MemberRecord, ModelRecord, TrainingRecord,
 };
 use resilience_core::vote::Vote;
 
+use super::Takes;
 use crate::error::CliError;
 
 /// A model ready to be evaluated, and what is recorded of it.
@@ -41,6 +41,8 @@ struct Part {
     training: Option<TrainingRecord>,
     parameters: u64,
     layers: Vec<LayerRecord>,
+    takes: Takes,
+    notice: Option<String>,
 }
 
 /// What a model does to pixels in [0, 1] first.
@@ -85,9 +87,26 @@ impl Description {
         }
     }
 
-    /// Shape of the images and number of classes.
-    pub fn shape(&self) -> Result<Architecture, CliError> {
-        super::architecture(&self.described)
+    /// Shape of the images and number of classes; members agree in them.
+    pub fn takes(&self) -> Option<&Takes> {
+        self.parts.first().map(|part| &part.takes)
+    }
+
+    /// What a user has to know of how its networks are computed.
+    pub fn notices(&self) -> Vec<String> {
+        let networks = self.described.networks().iter().zip(&self.parts);
+        let notices = networks.filter_map(|(network, part)| {
+            part.notice.as_ref().map(|notice| format!("{}: {notice}.", network.name))
+        });
+        notices.collect()
+    }
+
+    /// Whether it can answer for these images.
+    pub fn check_fit(&self, images: &Images) -> Result<(), CliError> {
+        let networks = self.described.networks().iter().zip(&self.parts);
+        networks.into_iter().try_for_each(|(network, part)| {
+            super::check_takes(&part.takes, network.dataset.as_deref(), images)
+        })
     }
 
     /// SHA-256 of the weights file; of an ensemble, over its vote and what each member is.
@@ -195,16 +214,21 @@ pub fn load(
 ) -> Result<Loaded, CliError> {
     let (reference, parts): (Box<dyn Differentiable>, _) = match &mut described {
         Described::Model(manifest) => {
-            let (native, part) = read(manifest, data)?;
-            (Box::new(native), vec![part])
+            let (network, part) = read(manifest, data)?;
+            (network, vec![part])
         }
         Described::Ensemble(ensemble) => {
             let (mut members, mut parts) = (Vec::new(), Vec::new());
             for manifest in &mut ensemble.members {
-                let (native, part) = read(manifest, data)?;
-                members.push(Box::new(native) as Box<dyn Differentiable>);
+                let (network, part) = read(manifest, data)?;
+                members.push(network);
                 parts.push(part);
             }
+            let shapes = ensemble.members.iter().zip(&parts);
+            let shapes: Vec<_> = shapes
+                .map(|(member, part)| (member.name.as_str(), part.takes.input, part.takes.classes))
+                .collect();
+            super::alike(&ensemble.name, &shapes)?;
             (Box::new(Voters::new(ensemble.vote, members)), parts)
         }
     };
@@ -227,12 +251,37 @@ pub fn assemble(
     Ok(Loaded { request: request.to_owned(), model, describe })
 }
 
-/// Finds and reads the weights of a network; its manifest then says where they are.
-fn read(manifest: &mut Manifest, data: Option<&str>) -> Result<(Native, Part), CliError> {
+/// Finds and reads a network; its manifest then says where it is.
+fn read(
+    manifest: &mut Manifest,
+    data: Option<&str>,
+) -> Result<(Box<dyn Differentiable>, Part), CliError> {
     manifest.file = super::locate(manifest, data)?;
+    if manifest.format == Format::Onnx {
+        let (network, part) = graph(manifest)?;
+        return Ok((Box::new(network), part));
+    }
     let (state, sha256) = manifest.load()?;
     let training = crate::cmd::train::training_beside(&manifest.file, &sha256)?;
-    network(manifest, &state, sha256, training)
+    let (network, part) = network(manifest, &state, sha256, training)?;
+    Ok((Box::new(network), part))
+}
+
+/// Reads a network that is a file of its own.
+fn graph(manifest: &Manifest) -> Result<(Onnx, Part), CliError> {
+    let (graph, weights_sha256) = onnx::read_checked(&manifest.file, manifest.sha256.as_deref())?;
+    let size = super::takes::size(manifest);
+    let model = Onnx::load(&graph, manifest.mean, manifest.std, size)?;
+    let part = Part {
+        weights_sha256,
+        training: None,
+        parameters: model.parameter_count(),
+        layers: model.describe()?,
+        takes: Takes::onnx(manifest, &model),
+        notice: model.notice(),
+    };
+    let model = model.with_input_noise(manifest.input_noise);
+    Ok((model.with_input_levels(manifest.input_levels), part))
 }
 
 fn network(
@@ -243,7 +292,8 @@ fn network(
 ) -> Result<(Native, Part), CliError> {
     let native = Native::load(&manifest.architecture, state, manifest.mean, manifest.std)?;
     let (parameters, layers) = (native.network().parameter_count(), native.network().describe()?);
-    let part = Part { weights_sha256, training, parameters, layers };
+    let takes = Takes::architecture(&manifest.architecture)?;
+    let part = Part { weights_sha256, training, parameters, layers, takes, notice: None };
     let native = native.with_input_noise(manifest.input_noise);
     Ok((native.with_input_levels(manifest.input_levels), part))
 }

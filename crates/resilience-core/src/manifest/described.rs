@@ -21,11 +21,13 @@ pub(super) enum Form {
 }
 
 const EITHER: [&str; 3] = ["name", "source", "notes"];
-const MODEL: [&str; 10] = [
+const MODEL: [&str; 12] = [
     "file",
     "sha256",
+    "format",
     "architecture",
     "parameters",
+    "input_size",
     "mean",
     "std",
     "license",

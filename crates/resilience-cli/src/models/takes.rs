@@ -1,0 +1,55 @@
+//! What a network takes and gives.
+
+use resilience::model::Onnx;
+use resilience::zoo;
+use resilience_core::format::onnx;
+use resilience_core::manifest::{Format, Manifest};
+
+use crate::error::CliError;
+
+/// The images that a network takes and the classes that it knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Takes {
+    /// What it is called in messages.
+    pub title: String,
+    /// Shape of the images: channels, height, width.
+    pub input: [i64; 3],
+    /// Number of classes.
+    pub classes: i64,
+}
+
+impl Takes {
+    /// Those of a network of the zoo.
+    pub fn architecture(id: &str) -> Result<Self, CliError> {
+        let spec = zoo::find(id)?;
+        Ok(Self { title: spec.title(), input: spec.input, classes: spec.classes })
+    }
+
+    /// Those of a loaded graph.
+    pub fn onnx(manifest: &Manifest, model: &Onnx) -> Self {
+        Self { title: manifest.name.clone(), input: model.shape(), classes: model.classes() }
+    }
+
+    /// Those of a manifest's network. A graph says them itself: its file is read, and where it states no
+    /// number of classes, translated.
+    pub fn of(manifest: &Manifest, data: Option<&str>) -> Result<Self, CliError> {
+        if manifest.format == Format::Weights {
+            return Self::architecture(&manifest.architecture);
+        }
+        let file = super::locate(manifest, data)?;
+        let (graph, _) = onnx::read_checked(&file, manifest.sha256.as_deref())?;
+        let size = size(manifest);
+        let (input, classes) = Onnx::stated(&graph, size)?;
+        let title = manifest.name.clone();
+        if let Some(classes) = classes {
+            return Ok(Self { title, input, classes });
+        }
+        let model = Onnx::load(&graph, manifest.mean, manifest.std, size)?;
+        Ok(Self::onnx(manifest, &model))
+    }
+}
+
+/// Height and width of the images, where a manifest says them.
+pub fn size(manifest: &Manifest) -> Option<[i64; 2]> {
+    manifest.input_size.map(|sides| sides.map(i64::from))
+}
