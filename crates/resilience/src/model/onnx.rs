@@ -11,6 +11,7 @@ use tch::{Device, Kind, Tensor};
 use super::Compiled;
 use super::input::Input;
 use super::{Classifier, Differentiable, Normalise, Pass};
+use crate::device::device;
 use crate::error::EngineError;
 use crate::onnx::{OnnxError, Translated};
 
@@ -68,6 +69,13 @@ impl Onnx {
         normalise: Normalise,
         size: Option<[i64; 2]>,
     ) -> Result<Self, EngineError> {
+        if device() != Device::Cpu {
+            return Err(EngineError::Input {
+                what: "device of an ONNX model",
+                expected: "cpu, where such models are computed so far".to_owned(),
+                found: crate::device_name(),
+            });
+        }
         let port = only("input", &graph.inputs)?;
         only("output", &graph.outputs)?;
         let Takes { single, shape, layout } = takes(port, size)?;
