@@ -250,6 +250,11 @@ fn check(path: &Path, raw: Raw) -> Result<Manifest, ManifestError> {
     let format = Format::find(raw.format.as_deref(), &raw.file)
         .ok_or_else(|| wrong("format", Format::EXPECTED, format!("{:?}", raw.format)))?;
     let architecture = format.architecture(raw.architecture, path)?;
+    if let Some(size) = raw.input_size.filter(|_| format == Format::Weights) {
+        let expected =
+            "none, because the architecture has it (parameters = { size = … }); leave it out";
+        return Err(wrong("input_size", expected, format!("{size:?}")));
+    }
     if let Some(size) = raw.input_size.filter(|size| size.contains(&0)) {
         return Err(wrong("input_size", "height and width, above 0", format!("{size:?}")));
     }
@@ -384,7 +389,7 @@ source = "a paper"
             ("architecture = \"resnet32\"", "", "architecture"),
             ("mean", "format = \"tflite\"\nmean", "onnx"),
             ("mean", "format = \"onnx\"\nmean", "leave out 'architecture'"),
-            ("mean", "input_size = [0, 32]\nmean", "above 0"),
+            ("mean", "input_size = [32, 32]\nmean", "the architecture has it"),
             ("mean", "input_levels = 1\nmean", "2 to 256"),
             ("name =", "name", "expected"),
         ] {

@@ -7,7 +7,7 @@ use resilience_core::threat::Threat;
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
     /// libtorch refused an operation.
-    #[error("libtorch failed: {0}")]
+    #[error("libtorch failed: {}", without_stack(&.0.to_string()))]
     Torch(#[from] tch::TchError),
     /// An image could not be read when it was needed.
     #[error(transparent)]
@@ -196,6 +196,11 @@ pub enum EngineError {
     /// The user asked to stop.
     #[error("stopped on request; what was written so far is valid")]
     Cancelled,
+}
+
+/// What libtorch says, without the addresses of its C++ functions behind it.
+fn without_stack(text: &str) -> &str {
+    text.split("\nException raised from").next().unwrap_or(text).trim_end()
 }
 
 /// The first few, and how many more there are.

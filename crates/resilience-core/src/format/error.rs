@@ -18,7 +18,7 @@ pub enum FormatError {
         source: std::io::Error,
     },
     /// The file has no content.
-    #[error("{path} is empty: expected weights in PyTorch's or safetensors' form")]
+    #[error("{path} is empty: expected a model's file; fetch or export it again")]
     Empty {
         /// The file.
         path: PathBuf,

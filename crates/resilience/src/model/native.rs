@@ -12,7 +12,7 @@ use super::input::Input;
 use super::{Classifier, Differentiable, Normalise, Pass};
 use crate::error::EngineError;
 use crate::layer::Mode;
-use crate::zoo::{self, Architecture, Network, Trainable};
+use crate::zoo::{self, Network, Trainable};
 
 /// A native network that takes pixels in [0, 1].
 pub struct Native {
@@ -63,7 +63,7 @@ impl Native {
         let network = zoo::find(architecture)?.empty(Kind::Float)?;
         network.load_state_dict(state)?;
         network.set_trainable(Trainable::No)?;
-        let normalise = normalise(network.architecture(), mean, std)?;
+        let normalise = normalise(network.architecture().input[0] as usize, mean, std)?;
         if network.standardises()? && normalise.values()?.is_some() {
             return Err(EngineError::NormalisedTwice { given: normalise.describe().to_owned() });
         }
@@ -78,7 +78,7 @@ impl Native {
         std: [f64; 3],
     ) -> Result<Self, EngineError> {
         let network = zoo::find(architecture)?.build(seed, Kind::Float)?;
-        let normalise = normalise(network.architecture(), mean, std)?;
+        let normalise = normalise(network.architecture().input[0] as usize, mean, std)?;
         Ok(Self::new(network, normalise))
     }
 
@@ -107,12 +107,12 @@ impl Native {
 
 /// The normalisation of as many channels as an architecture's images have; those of one channel are
 /// normalised by the number that stands three times.
-fn normalise(
-    architecture: &Architecture,
+/// The normalisation of images of so many channels; of grey ones the three numbers must be the same.
+pub(super) fn normalise(
+    channels: usize,
     mean: [f64; 3],
     std: [f64; 3],
 ) -> Result<Normalise, EngineError> {
-    let channels = architecture.input[0] as usize;
     let same = |values: [f64; 3]| values.iter().all(|value| value.to_bits() == values[0].to_bits());
     if channels == 1 && !(same(mean) && same(std)) {
         return Err(EngineError::Input {

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use resilience_core::format::array::Kind as Element;
 use resilience_core::format::onnx::{Graph, Port};
 use resilience_core::record::LayerRecord;
 use resilience_core::view::View;
@@ -59,7 +60,9 @@ impl Onnx {
         std: [f64; 3],
         size: Option<[i64; 2]>,
     ) -> Result<Self, EngineError> {
-        Self::load_in(Kind::Float, graph, Normalise::new(&mean, &std, Kind::Float)?, size)
+        let [channels, ..] = takes(only("input", &graph.inputs)?, size)?.shape;
+        let normalise = super::native::normalise(channels as usize, mean, std)?;
+        Self::load_in(Kind::Float, graph, normalise, size)
     }
 
     /// The same in another precision.
@@ -348,6 +351,12 @@ fn takes(port: &Port, size: Option<[i64; 2]>) -> Result<Takes, OnnxError> {
         found,
         remedy,
     };
+    if let Some(kind) = port.kind
+        && !matches!(kind, Element::F64 | Element::F32 | Element::F16 | Element::BF16)
+    {
+        let remedy = "export the model with an input of floats, on which pixels lie in [0, 1] before mean and std";
+        return Err(wrong("floating-point numbers", kind.name().to_owned(), remedy));
+    }
     let stated = port.shape.as_deref().unwrap_or_default();
     let text = format!("{stated:?}").replace("None", "free").replace("Some", "");
     let &[batch, a, b, c] = stated else {
@@ -372,6 +381,12 @@ fn takes(port: &Port, size: Option<[i64; 2]>) -> Result<Takes, OnnxError> {
         let stated = sides[at].and_then(|side| i64::try_from(side).ok());
         stated.or(size.map(|size| size[at]))
     };
+    if let Some(size) = size
+        && [Some(size[0]), Some(size[1])] != [side(0), side(1)]
+    {
+        let remedy = "leave out the manifest's input_size: the file says it";
+        return Err(wrong(&format!("images of {size:?}, as input_size says"), text, remedy));
+    }
     let (Some(height), Some(width)) = (side(0), side(1)) else {
         let remedy = "say it in a manifest: input_size = [height, width]";
         return Err(wrong("images of a stated size", text, remedy));

@@ -104,6 +104,15 @@ pub fn find(name: &str) -> Result<Architecture, EngineError> {
         }
     };
     given.extend(named);
+    for (place, (name, value)) in given.iter().enumerate() {
+        if let Some((_, other)) = given[..place].iter().find(|(known, _)| known == name) {
+            return Err(EngineError::Input {
+                what: "parameters of an architecture",
+                expected: "each of them once".to_owned(),
+                found: format!("{name} = {other} and {name} = {value}"),
+            });
+        }
+    }
     Architecture::new(spec, &given)
 }
 

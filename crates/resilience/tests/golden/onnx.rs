@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use resilience::loss;
 use resilience::model::{Classifier, Differentiable, Graph as Keep, Normalise, Onnx, Rows};
 use resilience::onnx::{OPERATORS, Translated};
-use resilience_core::format::array::{Array, ArrayData};
+use resilience_core::format::array::{Array, ArrayData, Kind as Element};
 use resilience_core::format::onnx::{Attribute, Graph, Node, Port, parse_onnx};
 use resilience_core::view::View;
 use tch::{Kind, Tensor};
@@ -260,6 +260,9 @@ fn what_has_no_gradient_is_refused_by_name() {
         flat,
     ];
     assert!(refused(&quantised).contains("QuantizeLinear (opset 13) has no gradient"));
+    // A floor in disguise.
+    let floor = [("Mod", &["x", "s"][..], &["q"][..]), ("Sub", &["x", "q"], &["r"]), flat];
+    assert!(refused(&floor).contains("Mod (opset 13) has no gradient"));
     // Beside a value that has a gradient too.
     let beside = [("Round", &["x"][..], &["q"][..]), ("Add", &["q", "x"], &["r"]), flat];
     assert!(refused(&beside).contains("Round"));
@@ -283,6 +286,10 @@ fn what_is_not_known_is_refused_by_name() {
         Err(error) => error.to_string(),
     };
     assert!(error(&graph).contains("attribute 'axes'"), "{}", error(&graph));
+    // Pixels are no whole numbers.
+    let mut graph = small(&[("Flatten", &["x"], &["y"])]);
+    graph.inputs[0].kind = Some(Element::U8);
+    assert!(error(&graph).contains("floating-point") && error(&graph).contains("uint8"));
     let mut graph = small(&[("Flatten", &["x"], &["y"])]);
     for (sides, expect) in [
         (vec![Some(8), Some(3), Some(2), Some(2)], "a batch that is 1 or free"),

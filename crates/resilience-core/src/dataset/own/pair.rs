@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use super::arrays::{ArrayFile, Number};
+use super::picture::Preprocess;
 use super::{How, content, labels, unreadable};
 use crate::dataset::locate::check_enough;
 use crate::dataset::pixels::{Image, Intake, Keep, Rows};
@@ -52,6 +53,12 @@ impl Pair {
         ((name, split), n): ((String, Split), Option<usize>),
         observer: &mut dyn Observer,
     ) -> Result<Images, DatasetError> {
+        if how.preprocess != Preprocess::default() {
+            let reason = "resize, crop and channels are for folders of pictures: leave them out, or write the \
+                          array as the model is to see it";
+            let path = self.x.path.clone();
+            return Err(DatasetError::Manifest { path, reason: reason.to_owned() });
+        }
         let coding = Coding::of(&self.x, how)?;
         let all = self.x.shape[0];
         let mut truth = labels::read(&self.y, all)?;

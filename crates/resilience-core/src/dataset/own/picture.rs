@@ -21,7 +21,7 @@ const MAX_SIDE: u32 = 1 << 15;
 const MAX_BYTES: u64 = 512 << 20;
 
 /// What is done to each picture, in this order, as torchvision's `Resize` and `CenterCrop` do it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Preprocess {
     pub resize: Option<Resize>,
     /// Height and width of the part in the middle.
@@ -37,7 +37,7 @@ impl Default for Preprocess {
 }
 
 /// To which sides a picture is resized.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Resize {
     /// The shorter one to so many pixels, the other in proportion.
     Shorter(usize),

@@ -12,6 +12,7 @@ mod order;
 mod proto;
 mod tensor;
 
+use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -132,9 +133,24 @@ fn model(bytes: Vec<u8>, beside: &mut Beside) -> Result<Graph, OnnxError> {
     let given =
         inputs.iter().map(|port| &port.name).chain(initialisers.iter().map(|(name, _)| name));
     let wanted: Vec<&str> = outputs.iter().map(|port| port.name.as_str()).collect();
-    let nodes = order::ordered(nodes, given.map(String::as_str), &wanted)?;
+    let mut nodes = order::ordered(nodes, given.map(String::as_str), &wanted)?;
+    forget_unused(&mut nodes, &wanted);
     let producer = format!("{} {}", model.producer_name, model.producer_version).trim().to_owned();
     Ok(Graph { opset, producer, inputs, outputs, nodes, initialisers })
+}
+
+/// Takes the names off outputs that nothing reads, such as the mask of a Dropout: nobody has to compute them.
+fn forget_unused(nodes: &mut [Node], wanted: &[&str]) {
+    let read: HashSet<String> = nodes
+        .iter()
+        .flat_map(|node| node.inputs.iter().cloned())
+        .chain(wanted.iter().map(|&name| name.to_owned()))
+        .collect();
+    for output in nodes.iter_mut().flat_map(|node| node.outputs.iter_mut().skip(1)) {
+        if !read.contains(output) {
+            output.clear();
+        }
+    }
 }
 
 /// The version of ONNX's own operators.

@@ -22,7 +22,9 @@ pub static DIV: Operator = Operator::new("Div", 2, |_| {
 pub static MOD: Operator = Operator::new("Mod", 2, |site| {
     // The sign of the first with fmod, else that of the second.
     let first = site.int_or("fmod", 0)? != 0;
-    Ok(pair(if first { Tensor::f_fmod_tensor } else { Tensor::f_remainder_tensor }))
+    let run: Pair = if first { Tensor::f_fmod_tensor } else { Tensor::f_remainder_tensor };
+    // What is taken off is a rounded multiple: of pixels it would hide their gradient (x - Mod(x, c)).
+    Ok(Translation::stopping(move |args| Ok(run(args.get(0)?, args.get(1)?)?)))
 });
 /// `Pow`.
 pub static POW: Operator = Operator::new("Pow", 2, |site| Ok(pow(site)));

@@ -42,7 +42,10 @@ fn each(run: fn(&Tensor) -> Result<Tensor, TchError>) -> Translation {
 /// The place of the largest after a multiplication by `sign`.
 fn arg(site: &Site, sign: f64) -> Result<Translation, OnnxError> {
     let (axis, keep) = (site.int_or("axis", 0)?, site.int_or("keepdims", 1)? != 0);
-    site.ignore(&["select_last_index"]);
+    let last = site.int_or("select_last_index", 0)?;
+    if last != 0 {
+        return Err(site.wrong("attribute 'select_last_index'", "0", &last.to_string()));
+    }
     Ok(Translation::stopping(move |args| {
         Ok(args.get(0)?.f_mul_scalar(sign)?.f_argmax(axis, keep)?)
     }))

@@ -119,6 +119,8 @@ fn lp(site: &Site) -> Result<Translation, OnnxError> {
         } else {
             super::reduce::length(value, &[axis], true)?
         };
-        Ok(value.f_div(&length)?)
+        // Nothing has no direction, and stays nothing.
+        let none = length.f_eq(0.0)?.f_to_kind(length.kind())?;
+        Ok(value.f_div(&length.f_add(&none)?)?)
     }))
 }

@@ -77,7 +77,8 @@ fn over(
         };
         if axes.is_empty() {
             if nothing {
-                return Ok(value.shallow_clone());
+                // Over an axis of one: of a sum that is the value, of a sum of squares its square.
+                return Ok(run(&value.f_unsqueeze(0)?, &[0], false)?);
             }
             axes.extend(0..value.dim() as i64);
         }

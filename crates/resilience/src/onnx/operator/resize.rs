@@ -36,6 +36,8 @@ enum Rounding {
     PreferCeil,
     Floor,
     Ceil,
+    /// Before opset 11: down where the image grows, up where it shrinks, as onnxruntime has it.
+    Old,
 }
 
 /// Where a pixel of the result lies in the image.
@@ -77,7 +79,7 @@ fn resize(site: &Site) -> Result<Translation, OnnxError> {
     };
     let rounding = match site.text_or("nearest_mode", "round_prefer_floor")? {
         "floor" => Rounding::Floor,
-        _ if old => Rounding::Floor,
+        _ if old => Rounding::Old,
         "round_prefer_floor" => Rounding::PreferFloor,
         "round_prefer_ceil" => Rounding::PreferCeil,
         "ceil" => Rounding::Ceil,
@@ -109,7 +111,7 @@ fn resize(site: &Site) -> Result<Translation, OnnxError> {
 }
 
 fn upsample(site: &Site) -> Result<Translation, OnnxError> {
-    let mode = mode(site, Rounding::Floor, -0.75)?;
+    let mode = mode(site, Rounding::Old, -0.75)?;
     let rule = Rule { mode, place: Place::Asymmetric, exclude: false };
     let stated = site.floats("scales")?;
     let stated = stated.map(|scales| scales.into_iter().map(f64::from).collect());
@@ -146,7 +148,8 @@ fn scaled(rule: Rule, target: Target, axes: Option<Vec<i64>>) -> Translation {
                     found: format!("{from} to {to}"),
                 });
             }
-            image = along(&image, axis, to, &rule.weights(from, to, scale))?;
+            let single = matches!(target, Target::Scales(..));
+            image = along(&image, axis, to, &rule.weights([from, to], scale, single))?;
         }
         Ok(image)
     })
@@ -187,8 +190,10 @@ impl Target {
                 if scales.len() != axes.len() {
                     return Err(wrong(scales.len()));
                 }
-                let pairs = axes.iter().zip(scales);
-                Ok(pairs.map(|(&axis, s)| (s, (from(axis) as f64 * s).floor() as i64)).collect())
+                // In f32, as exporters and runtimes count: ten times 0.7 is 7 there, and less in f64.
+                let side =
+                    |axis: i64, scale: f64| (from(axis) as f32 * scale as f32).floor() as i64;
+                Ok(axes.iter().zip(scales).map(|(&axis, s)| (s, side(axis, s))).collect())
             }
         }
     }
@@ -202,14 +207,16 @@ fn along(image: &Tensor, axis: i64, to: i64, weights: &[f64]) -> Result<Tensor, 
 }
 
 impl Rule {
-    /// The weights `[to, from]` of one axis, row by row.
-    fn weights(self, from: i64, to: i64, scale: f64) -> Vec<f64> {
+    /// The weights `[to, from]` of one axis, row by row. `single` says that the scale is what the file has,
+    /// an f32: then the nearest pixel is found in f32, as runtimes do, so that a tie there is one here.
+    fn weights(self, [from, to]: [i64; 2], scale: f64, single: bool) -> Vec<f64> {
         let mut weights = vec![0.0; (to * from) as usize];
         for (at, row) in weights.chunks_exact_mut(from as usize).enumerate() {
             let x = self.place(at as f64, from as f64, to as f64, scale);
             match self.mode {
                 Mode::Nearest(rounding) => {
-                    row[rounding.of(x).clamp(0, from - 1) as usize] = 1.0;
+                    let x = if single { self.place_in_f32(at, x, scale) } else { x };
+                    row[rounding.of(x, scale).clamp(0, from - 1) as usize] = 1.0;
                 }
                 Mode::Linear => {
                     let x = x.clamp(0.0, (from - 1) as f64);
@@ -222,6 +229,18 @@ impl Rule {
             }
         }
         weights
+    }
+
+    /// The same place `x` as f32 arithmetic has it, where it hangs on the scale.
+    fn place_in_f32(self, at: usize, x: f64, scale: f64) -> f64 {
+        let (at, scale) = (at as f32, scale as f32);
+        match self.place {
+            Place::HalfPixel | Place::PytorchHalfPixel if x.abs() > 0.0 => {
+                f64::from((at + 0.5) / scale - 0.5)
+            }
+            Place::Asymmetric => f64::from(at / scale),
+            _ => x,
+        }
     }
 
     /// Four points around `x`, weighted by the cubic of Keys (1981).
@@ -263,12 +282,19 @@ impl Rule {
 }
 
 impl Rounding {
-    fn of(self, x: f64) -> i64 {
+    fn of(self, x: f64, scale: f64) -> i64 {
         let down = x.floor();
         let half = (x - down - 0.5).abs() < 1e-12;
         (match self {
             Self::Floor => down,
             Self::Ceil => x.ceil(),
+            Self::Old => {
+                if scale < 1.0 {
+                    x.ceil()
+                } else {
+                    down
+                }
+            }
             Self::PreferFloor if half => down,
             Self::PreferCeil if half => down + 1.0,
             Self::PreferFloor | Self::PreferCeil => x.round(),

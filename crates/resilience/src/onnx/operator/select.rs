@@ -96,10 +96,11 @@ fn part(value: &Tensor, axis: i64, [start, end, step]: [i64; 3]) -> Result<Tenso
         let (start, end) = (counted(start).clamp(0, length), counted(end).clamp(0, length));
         return Ok(value.f_slice(axis, start, end.max(start), step)?);
     }
-    let (start, end) = (counted(start).clamp(-1, length - 1), counted(end).clamp(-1, length - 1));
+    let end = counted(end).clamp(-1, length - 1);
+    let start = counted(start).clamp(0, (length - 1).max(0));
     let mut places = Vec::new();
     let mut at = start;
-    while at > end {
+    while at > end && length > 0 {
         places.push(at);
         at = at.saturating_add(step);
     }

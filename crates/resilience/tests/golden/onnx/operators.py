@@ -180,6 +180,8 @@ def norms():
     case(f, "group norm", node("GroupNormalization", "xsb", num_groups=2), i, h, 18)
     case(f, "rms norm", node("RMSNormalization", "xs"), i, w, 23)
     case(f, "vectors of length 1", node("LpNormalization", "x", axis=1), i, {}, 13)
+    empty = [node("Sub", "xx", "e"), node("LpNormalization", "e", "n", axis=1), node("Add", "nx")]
+    case(f, "vectors of length 0", empty, i, {}, 13, only="onnxruntime")
 
 
 def activations():
@@ -283,6 +285,14 @@ def sizes():
         if name != "cubic":
             case(f, f"{name} as it was", [factors, node("Resize", "xs", mode=name)], i, {}, 10, only="onnxruntime")
             case(f, f"{name} upsampled", [factors, node("Upsample", "xs", mode=name)], i, {}, 9, only="onnxruntime")
+    # Ten times 0.7 is 7 in float32, and less in float64; the other way round with 10/6.
+    fixed = numpy_helper.from_array(np.array([1, 1, 0.7, 10 / 6], np.float32), "float32")
+    factors = node("Constant", [], "s", value=fixed)
+    for mode in ("nearest", "linear"):
+        rounded = [factors, node("Resize", ["x", "", "s"], mode=mode)]
+        case(f, f"{mode} by factors that round", rounded, (1, 2, 10, 6), {}, 13, only="onnxruntime")
+    old = [factors, node("Resize", "xs", mode="nearest")]
+    case(f, "nearest as it was, by factors that round", old, (1, 2, 10, 6), {}, 10, only="onnxruntime")
     axes = {"z": ints(5, 7)}
     case(f, "axes", node("Resize", ["x", "", "", "z"], mode="linear", axes=[2, 3]), i, axes, 18)
 
@@ -334,6 +344,8 @@ def shapes():
         node("Cast", "d", "i", to=TensorProto.INT64),
         node("Slice", ["x", "begin", "i"]),
     ], i, {"half": np.float64(0.7), "begin": ints(0, 0, 0)}, 13)
+    masked = [node("Dropout", "x", ("d", "mask")), node("Identity", "d")]
+    case(f, "dropout with a mask that nobody reads", masked, (2, 3, 4), {}, 13)
 
 
 def joins():
@@ -371,7 +383,8 @@ def arithmetic():
     for name in ("Add", "Sub", "Mul", "Div"):
         case(f, name, node(name, "xc"), i, t, 7)
     case(f, "Sub turned", node("Sub", "cx"), i, t, 14)
-    case(f, "Mod", node("Mod", "xc", fmod=1), i, t, 13)
+    # Of constants alone: of pixels it is refused.
+    case(f, "Mod", [node("Mod", "dc", "m", fmod=1), node("Add", "xm")], i, t, 13)
     case(f, "Pow", node("Pow", "xe"), i, {"e": np.float64(3.0)}, 13)
     case(f, "Pow with whole numbers", node("Pow", "xe"), i, {"e": np.int64(2)}, 15)
     case(f, "Pow of all", [node("Exp", "x", "e"), node("Pow", "ed")], i, t, 13)
@@ -412,6 +425,7 @@ def reductions():
     logs = [node("Exp", "x", "e"), node("ReduceLogSum", "ea")]
     case(f, "LogSum", logs, i, {"a": ints(2)}, 18)
     case(f, "nothing", node("ReduceSum", "x", noop_with_empty_axes=1), i, {}, 13)
+    case(f, "squares over nothing", node("ReduceSumSquare", "x", noop_with_empty_axes=1), i, {}, 18, only="onnxruntime")
 
 
 if __name__ == "__main__":
