@@ -41,8 +41,8 @@ pub struct Cli {
     /// for bit the same only for the same number.
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub threads: Option<u32>,
-    /// Where networks compute: cpu, cuda (the first CUDA device) or cuda:N. Attacks and verdicts stay on
-    /// the processor.
+    /// Where networks compute: cpu, cuda (the first CUDA device) or cuda:N. All else that attacks
+    /// compute stays on the processor; ONNX models are for cpu alone so far.
     #[arg(long, global = true, value_name = "DEVICE", default_value = "cpu")]
     pub device: String,
 }
@@ -73,7 +73,7 @@ pub enum Command {
     Leaderboard(Leaderboard),
     /// Measure how fast a model is on this machine, and predict how long each suite would take.
     Bench(Bench),
-    /// Say what a weights file is, and write a manifest to start from.
+    /// Say what a model's file is, weights or an ONNX graph, and write a manifest to start from.
     Inspect(Inspect),
     /// List what the program knows.
     List(List),

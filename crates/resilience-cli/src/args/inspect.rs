@@ -11,10 +11,10 @@ use clap::Args;
     Nothing in the file is executed."
 )]
 pub struct Inspect {
-    /// The weights file.
+    /// The model's file.
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
-    /// Hold it against this architecture, and list every tensor that does not fit.
+    /// Hold weights against this architecture, and list every tensor that does not fit.
     #[arg(long, value_name = "NAME")]
     pub arch: Option<String>,
     /// List all tensors, not only the first ones.

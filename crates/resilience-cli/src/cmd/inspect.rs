@@ -25,6 +25,12 @@ const SHOWN: usize = 12;
 pub fn run(arguments: &Inspect, screen: &Screen) -> Result<(), CliError> {
     let path = &arguments.file;
     if Format::of(path) == Format::Onnx {
+        if arguments.arch.is_some() || arguments.tensors {
+            return Err(CliError::Usage(format!(
+                "{} is an ONNX file, which says its architecture itself: leave out --arch and --tensors",
+                path.display()
+            )));
+        }
         return graph::run(path, screen);
     }
     let (checkpoint, sha256) = weights::read_checkpoint(path)?;
@@ -123,16 +129,21 @@ fn manifest(
     sha256: String,
     known: Option<&(&'static str, Manifest)>,
 ) -> Manifest {
-    let file = PathBuf::from(path.file_name().unwrap_or(path.as_os_str()));
-    if let Some((_, known)) = known {
-        return Manifest { file, ..known.clone() };
+    let blank = blank(path, Format::Weights, architecture.name(), sha256);
+    match known {
+        Some((_, known)) => Manifest { file: blank.file, ..known.clone() },
+        None => blank,
     }
+}
+
+/// A manifest of a file of which nothing else is known.
+fn blank(path: &Path, format: Format, architecture: String, sha256: String) -> Manifest {
     Manifest {
         name: path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy().into_owned(),
-        file,
+        file: PathBuf::from(path.file_name().unwrap_or(path.as_os_str())),
         sha256: Some(sha256),
-        format: Format::Weights,
-        architecture: architecture.name(),
+        format,
+        architecture,
         input_size: None,
         mean: [0.0; 3],
         std: [1.0; 3],

@@ -1,13 +1,14 @@
 //! What an ONNX file is.
 
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use resilience::model::Onnx;
 use resilience_core::format::onnx::{self, Graph, Port};
-use resilience_core::manifest::{Format, Manifest};
+use resilience_core::manifest::Format;
 use resilience_core::report::count;
 
+use super::blank;
 use crate::error::CliError;
 use crate::screen::Screen;
 
@@ -30,7 +31,8 @@ pub fn run(path: &Path, screen: &Screen) -> Result<(), CliError> {
          show in a graph: 0 and 1 are right where it normalises pixels itself\n- a published clean accuracy \
          tells whether all of it is right: resilience eval MANIFEST --attack none --out DIR",
     );
-    screen.print(manifest(path, sha256).to_toml().trim_end());
+    let manifest = blank(path, Format::Onnx, Format::Onnx.name().to_owned(), sha256);
+    screen.print(manifest.to_toml().trim_end());
     Ok(())
 }
 
@@ -63,23 +65,4 @@ fn sides(port: &Port) -> String {
     let sides: Vec<_> =
         shape.iter().map(|side| side.map_or("free".to_owned(), |side| side.to_string())).collect();
     format!("[{}]", sides.join(", "))
-}
-
-fn manifest(path: &Path, sha256: String) -> Manifest {
-    Manifest {
-        name: path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy().into_owned(),
-        file: PathBuf::from(path.file_name().unwrap_or(path.as_os_str())),
-        sha256: Some(sha256),
-        format: Format::Onnx,
-        architecture: Format::Onnx.name().to_owned(),
-        input_size: None,
-        mean: [0.0; 3],
-        std: [1.0; 3],
-        source: "who trained it, and where it comes from".to_owned(),
-        license: None,
-        dataset: None,
-        input_noise: 0.0,
-        input_levels: None,
-        notes: None,
-    }
 }
