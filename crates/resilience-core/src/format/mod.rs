@@ -1,8 +1,8 @@
-//! Files into plain buffers and back: weights in PyTorch's and safetensors' forms, networks in ONNX's,
-//! headers of arrays, never by executing what a file says.
+//! Files into plain buffers and back: weights in PyTorch's and safetensors' forms, networks in ONNX's and
+//! TorchScript's, headers of arrays, never by executing what a file says.
 //!
 //! [`weights::read_weights`] is the door for weights: it tells the form by the file's content.
-//! [`onnx::read_checked`] is that for networks.
+//! [`onnx::read_checked`] and [`pth::read_script`] are those for networks.
 
 pub mod array;
 pub mod atomic;

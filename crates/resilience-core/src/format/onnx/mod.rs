@@ -24,7 +24,7 @@ pub use graph::{Attribute, Graph, Node, Port};
 
 use self::external::Beside;
 use super::FormatError;
-use super::weights::{sha256, sha256_file};
+use super::weights::{check_sha256, sha256, sha256_file};
 
 /// The oldest version of the operators that is read.
 pub const OLDEST_OPSET: i64 = 7;
@@ -51,14 +51,7 @@ pub fn read_checked(path: &Path, expected: Option<&str>) -> Result<(Graph, Strin
     }
     let bytes = std::fs::read(path).map_err(refused)?;
     let alone = sha256(&bytes);
-    let check = |found: &str| match expected {
-        Some(expected) if !expected.eq_ignore_ascii_case(found) => Err(FormatError::Checksum {
-            path: path.to_owned(),
-            expected: expected.to_owned(),
-            found: found.to_owned(),
-        }),
-        _ => Ok(()),
-    };
+    let check = |found: &str| check_sha256(path, expected, found);
     let graph = parse(path, bytes);
     let files = match &graph {
         Ok((_, files)) => files.as_slice(),

@@ -31,6 +31,8 @@ pub enum Function {
     NumpyFromBuffer,
     NumpyArray,
     NumpyDtype,
+    BuildList,
+    Script,
 }
 
 /// Modules (old and new places of the same thing), name, meaning.
@@ -60,13 +62,27 @@ const ALLOWED: &[(&[&str], &str, Function)] = &[
     (&["numpy.core.numeric", "numpy._core.numeric"], "_frombuffer", Function::NumpyFromBuffer),
     (&["numpy"], "ndarray", Function::NumpyArray),
     (&["numpy"], "dtype", Function::NumpyDtype),
+    (&[JIT], "build_intlist", Function::BuildList),
+    (&[JIT], "build_doublelist", Function::BuildList),
+    (&[JIT], "build_boollist", Function::BuildList),
+    (&[JIT], "build_tensorlist", Function::BuildList),
+    (&[JIT], "restore_type_tag", Function::BuildList),
 ];
+
+/// Where TorchScript has the functions that tell a list's elements.
+const JIT: &str = "torch.jit._pickle";
+/// Under which name TorchScript has the classes that a file defines itself.
+const SCRIPT: &str = "__torch__";
 
 const MULTIARRAY: [&str; 2] = ["numpy.core.multiarray", "numpy._core.multiarray"];
 
 impl Function {
     /// What `module.name` stands for, if it is on the list.
     pub(super) fn find(module: &str, name: &str) -> Option<Self> {
+        if module == SCRIPT || module.strip_prefix(SCRIPT).is_some_and(|rest| rest.starts_with('.'))
+        {
+            return Some(Self::Script);
+        }
         ALLOWED
             .iter()
             .find(|(modules, known, _)| *known == name && modules.contains(&module))
@@ -79,6 +95,7 @@ impl fmt::Display for Function {
         let known = ALLOWED.iter().find(|(_, _, function)| function == self);
         match known {
             Some((modules, name, _)) => write!(f, "{}.{name}", modules[0]),
+            None if *self == Self::Script => f.write_str("a TorchScript module"),
             None => fmt::Debug::fmt(self, f),
         }
     }

@@ -6,6 +6,7 @@
 //! shape and strides.
 
 mod legacy;
+mod script;
 mod search;
 mod tensor;
 mod write;
@@ -22,6 +23,7 @@ use super::pickle::{Node, NodeId, Pickle};
 use search::Found;
 use tensor::TensorRef;
 
+pub use script::{Script, is_script_file, parse_script, read_script};
 pub(super) use search::NESTS;
 pub use write::{to_bytes, write};
 
@@ -56,10 +58,20 @@ fn build(
     path: &Path,
     file_size: u64,
     pickle: &Pickle<'_>,
-    mut storage: impl FnMut(&tensor::StorageRef) -> Result<Storage, FormatError>,
+    storage: impl FnMut(&tensor::StorageRef) -> Result<Storage, FormatError>,
 ) -> Result<(StateDict, Found), FormatError> {
     let found = search::state_dict(path, pickle)?;
     let entries = named(path, pickle, found.dict)?;
+    Ok((gather(path, file_size, entries, storage)?, found))
+}
+
+/// Builds the named tensors out of their storages, as [`build`] does.
+fn gather(
+    path: &Path,
+    file_size: u64,
+    entries: Vec<(String, TensorRef)>,
+    mut storage: impl FnMut(&tensor::StorageRef) -> Result<Storage, FormatError>,
+) -> Result<StateDict, FormatError> {
     let (wanted, allowed) = (memory(&entries), allowance(file_size));
     if wanted > allowed {
         return Err(FormatError::TooLarge { path: path.to_owned(), wanted, allowed });
@@ -74,7 +86,7 @@ fn build(
         let array: Array = tensor.gather(path, &name, &loaded[key])?;
         state.entries.push((name, array));
     }
-    Ok((state, found))
+    Ok(state)
 }
 
 /// Bytes that a file of this size may fill: tied weights share a storage, and entries may be
