@@ -13,12 +13,13 @@
 //! dataset = "cifar10"               # optional; the data whose classes it knows
 //! input_noise = 0.1                 # optional; Gaussian noise that the model adds to its pixels
 //! input_levels = 8                  # optional; values that the model rounds its pixels to
-//! format = "onnx"                   # optional; a file that is a whole network, and no architecture then
+//! format = "torchscript"            # optional; a file that is a whole network, and no architecture then
 //! input_size = [32, 32]             # optional; height and width, where such a file leaves them open
 //! notes = "what else to know"       # optional
 //! ```
 //!
-//! A file whose name ends in `.onnx` is of that format without being said so.
+//! Formats are `weights`, `onnx` and `torchscript`; a file whose name ends in `.onnx` is of that format
+//! without being said so.
 //!
 //! An ensemble of models has a manifest too, which lists theirs ([`Ensemble`]).
 
@@ -139,7 +140,7 @@ impl Manifest {
             file: self.file.clone(),
             sha256: self.sha256.clone(),
             format: self.format.stated(&self.file).map(str::to_owned),
-            architecture: (self.format == Format::Weights).then(|| architecture.to_owned()),
+            architecture: (!self.format.is_network()).then(|| architecture.to_owned()),
             parameters: parameters.into_iter().map(|(name, text)| (name, value(text))).collect(),
             input_size: self.input_size,
             mean: self.mean.to_vec(),
@@ -250,7 +251,7 @@ fn check(path: &Path, raw: Raw) -> Result<Manifest, ManifestError> {
     let format = Format::find(raw.format.as_deref(), &raw.file)
         .ok_or_else(|| wrong("format", Format::EXPECTED, format!("{:?}", raw.format)))?;
     let architecture = format.architecture(raw.architecture, path)?;
-    if let Some(size) = raw.input_size.filter(|_| format == Format::Weights) {
+    if let Some(size) = raw.input_size.filter(|_| !format.is_network()) {
         let expected =
             "none, because the architecture has it (parameters = { size = … }); leave it out";
         return Err(wrong("input_size", expected, format!("{size:?}")));
@@ -275,7 +276,7 @@ fn check(path: &Path, raw: Raw) -> Result<Manifest, ManifestError> {
         let expected = "a whole number from 2 to 256: values that each pixel is rounded to";
         return Err(wrong("input_levels", expected, levels.to_string()));
     }
-    if format != Format::Weights && !raw.parameters.is_empty() {
+    if format.is_network() && !raw.parameters.is_empty() {
         let expected = "none, because the file is a whole network; leave out 'parameters'";
         return Err(wrong("parameters", expected, raw.parameters.to_string()));
     }

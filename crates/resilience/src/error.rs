@@ -68,6 +68,26 @@ pub enum EngineError {
     /// An ONNX graph cannot be translated or computed.
     #[error(transparent)]
     Onnx(Box<crate::onnx::OnnxError>),
+    /// A TorchScript module cannot be loaded or computed.
+    #[error("{what}: {}; {remedy}", .reason.trim_end_matches(['.', ' ']))]
+    Script {
+        /// What was being done with the module.
+        what: &'static str,
+        /// libtorch's reason.
+        reason: String,
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// A network does not give what a classifier of images gives.
+    #[error("the network's output: expected {expected}, found {found}; {remedy}")]
+    Output {
+        /// What it should be.
+        expected: String,
+        /// What it is.
+        found: String,
+        /// What to do.
+        remedy: &'static str,
+    },
     /// Images do not fit the model or contain what no image contains.
     #[error("{what}: expected {expected}, found {found}")]
     Input {
@@ -199,7 +219,7 @@ pub enum EngineError {
 }
 
 /// What libtorch says, without the addresses of its C++ functions behind it.
-fn without_stack(text: &str) -> &str {
+pub(crate) fn without_stack(text: &str) -> &str {
     text.split("\nException raised from").next().unwrap_or(text).trim_end()
 }
 

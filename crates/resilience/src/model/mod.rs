@@ -12,6 +12,9 @@ mod native;
 mod normalise;
 mod onnx;
 mod oracle;
+mod script;
+mod trial;
+mod twin;
 
 use resilience_core::view::View;
 use tch::Tensor;
@@ -22,8 +25,10 @@ pub use ensemble::Ensemble;
 pub use learner::{BatchNorm, Lap, Learner, Lesson, Towards};
 pub use native::Native;
 pub use normalise::Normalise;
-pub use onnx::{Onnx, Rows};
+pub use onnx::Onnx;
 pub use oracle::{Ascent, Objectives, Oracle, Passes, Span};
+pub use script::Script;
+pub use trial::Rows;
 
 use crate::error::EngineError;
 

@@ -24,7 +24,12 @@ impl Native {
     /// Joins a network with its normalisation.
     #[must_use]
     pub fn new(network: Network, normalise: Normalise) -> Self {
-        Self { network, input: Input { normalise: Rc::new(normalise), noise: 0.0, levels: None } }
+        Self::behind(network, Input { normalise: Rc::new(normalise), noise: 0.0, levels: None })
+    }
+
+    /// Joins a network with all that happens to the pixels first.
+    pub(super) const fn behind(network: Network, input: Input) -> Self {
+        Self { network, input }
     }
 
     /// The same model with the values inside its network in bf16.
@@ -105,8 +110,6 @@ impl Native {
     }
 }
 
-/// The normalisation of as many channels as an architecture's images have; those of one channel are
-/// normalised by the number that stands three times.
 /// The normalisation of images of so many channels; of grey ones the three numbers must be the same.
 pub(super) fn normalise(
     channels: usize,

@@ -11,6 +11,7 @@ use tch::{Device, Kind, Tensor};
 #[cfg(target_arch = "x86_64")]
 use super::Compiled;
 use super::input::Input;
+use super::trial::{self, Rows, Trial};
 use super::{Classifier, Differentiable, Normalise, Pass};
 use crate::device::device;
 use crate::error::EngineError;
@@ -37,18 +38,6 @@ pub struct Onnx {
 enum Layout {
     ChannelsFirst,
     ChannelsLast,
-}
-
-/// How many images a graph is shown at once.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Rows {
-    /// As many as there are.
-    Together,
-    /// One, because it answers otherwise when there are more, or not at all.
-    OneByOne {
-        /// What it does with three, in words.
-        why: String,
-    },
 }
 
 impl Onnx {
@@ -137,13 +126,9 @@ impl Onnx {
     /// What a user has to know, in words: where images go through one by one, and why.
     #[must_use]
     pub fn notice(&self) -> Option<String> {
-        match &self.rows {
-            Rows::Together => None,
-            Rows::OneByOne { why } => Some(format!(
-                "its images are computed one by one, because three of them together {why}; export it with \
-                 a free batch dimension (dynamic_axes, dynamic_shapes) to make it faster"
-            )),
-        }
+        self.rows.notice(
+            "export it with a free batch dimension (dynamic_axes, dynamic_shapes) to make it faster",
+        )
     }
 
     /// Numbers in the file that the network computes with.
@@ -179,14 +164,7 @@ impl Onnx {
             });
         }
         let images = self.input.prepare(images)?;
-        match self.rows {
-            Rows::Together => self.together(&images),
-            Rows::OneByOne { .. } => {
-                let single = |at: i64| self.together(&images.f_narrow(0, at, 1)?);
-                let logits = (0..size[0]).map(single).collect::<Result<Vec<_>, _>>()?;
-                Ok(Tensor::f_cat(&logits, 0)?)
-            }
-        }
+        self.rows.logits(&images, &|images| self.together(images))
     }
 
     /// Normalised images `[n,c,h,w]` in one pass.
@@ -194,19 +172,7 @@ impl Onnx {
         let n = images.size()[0];
         let rows = if self.single { n } else { 1 };
         let output = self.network.forward(&self.arranged(images)?, rows)?;
-        let size = output.size();
-        // Logits may come as an image of one pixel.
-        let wide = size.iter().skip(1).filter(|&&side| side != 1).count();
-        if size.first() != Some(&n) || wide > 1 {
-            return Err(OnnxError::Port {
-                what: "the output".to_owned(),
-                expected: format!("logits of shape [{n}, classes]"),
-                found: format!("{size:?}"),
-                remedy: "export the model so that it gives the logits alone",
-            }
-            .into());
-        }
-        Ok(output.f_reshape([n, -1])?)
+        trial::logits(&output, n)
     }
 
     fn arranged(&self, images: &Tensor) -> Result<Tensor, EngineError> {
@@ -216,50 +182,11 @@ impl Onnx {
         })
     }
 
-    /// Finds the number of classes, and whether three images together get the logits that each gets alone.
+    /// Finds the number of classes, and how many images it can be shown at once.
     fn try_out(&mut self, kind: Kind) -> Result<(), EngineError> {
-        let _guard = tch::no_grad_guard();
-        let [c, h, w] = self.shape;
-        let wave =
-            Tensor::f_arange(3 * c * h * w, (kind, Device::Cpu))?.f_mul_scalar(0.739)?.f_sin()?;
-        let images = wave.f_mul_scalar(0.5)?.f_add_scalar(0.5)?.f_view([3, c, h, w])?;
-        let images = self.input.prepare(&images)?;
-        let single = |at: i64| self.together(&images.f_narrow(0, at, 1)?);
-        let alone = Tensor::f_cat(&[single(0)?, single(1)?, single(2)?], 0)?;
-        self.classes = alone.size()[1];
-        if self.classes < 2 {
-            return Err(OnnxError::Port {
-                what: "the output".to_owned(),
-                expected: "logits of two classes at least".to_owned(),
-                found: format!("{} for each image", self.classes),
-                remedy: "export the model so that it gives one logit a class",
-            }
-            .into());
-        }
-        let largest = alone.f_abs()?.f_max()?.f_double_value(&[])?;
-        if !largest.is_finite() {
-            return Err(OnnxError::Port {
-                what: "the output".to_owned(),
-                expected: "finite logits".to_owned(),
-                found: "NaN or infinity".to_owned(),
-                remedy: "check the file, and the model's mean and std",
-            }
-            .into());
-        }
-        let tolerance = if kind == Kind::Double { 1e-9 } else { 1e-4 };
-        match self.together(&images) {
-            Ok(logits) => {
-                let apart = logits.f_sub(&alone)?.f_abs()?.f_max()?.f_double_value(&[])?;
-                if apart.is_nan() || apart > tolerance * largest.max(1e-3) {
-                    let why =
-                        format!("get logits that are up to {apart:.1e} away from those of each");
-                    self.rows = Rows::OneByOne { why };
-                }
-            }
-            Err(error) => {
-                self.rows = Rows::OneByOne { why: format!("cannot be computed ({error})") };
-            }
-        }
+        let images = self.input.prepare(&Trial::images(self.shape, kind)?)?;
+        let trial = Trial::of(&images, &|images| self.together(images))?;
+        (self.classes, self.rows) = (trial.classes, trial.rows);
         Ok(())
     }
 

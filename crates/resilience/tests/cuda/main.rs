@@ -4,9 +4,10 @@
 
 use resilience::batch::Batch;
 use resilience::loss;
-use resilience::model::{Classifier, Differentiable, Graph, Learner, Native, Towards};
+use resilience::model::{Classifier, Differentiable, Graph, Learner, Native, Script, Towards};
 use resilience::optim::Optimiser;
 use resilience::zoo::ARCHITECTURES;
+use resilience_core::format::pth;
 use resilience_core::method::Optimiser as Rule;
 use resilience_core::view::View;
 use tch::Tensor;
@@ -57,6 +58,15 @@ fn cosine(one: &Tensor, other: &Tensor) -> f64 {
     product(one, other) / (product(one, one) * product(other, other)).sqrt()
 }
 
+/// TorchScript modules of the golden cases, by name and the side of their images.
+const MODULES: [(&str, i64); 3] = [("small", 32), ("branch", 32), ("wide-trace", 8)];
+
+fn module(name: &str, side: i64) -> Script {
+    let path = format!("{}/tests/golden/script/{name}.pt", env!("CARGO_MANIFEST_DIR"));
+    let (file, _) = pth::read_script(path.as_ref(), None).unwrap();
+    Script::load(&file, [0.5, 0.375, 0.4375], [0.25, 0.1875, 0.3125], Some([side, side])).unwrap()
+}
+
 /// Would catch a parameter that stays on the host, a layer whose numbers do not come along, logits or
 /// gradients that do not come back, a verdict in TF32 (which is 1e-3 away), a form that is another network,
 /// and a step of the optimiser that is another one on the device.
@@ -74,6 +84,11 @@ fn a_network_on_a_cuda_device_is_the_network() {
             (first, learnt(&model, batch))
         })
         .collect();
+    let modules = MODULES.map(|(name, side)| {
+        let batch = Batch::random(16, [3, side, side], 10).unwrap();
+        let first = answers(&module(name, side), &batch);
+        (name, side, batch, first)
+    });
     resilience::set_device("cuda").unwrap();
     assert_eq!(resilience::device_name(), "cuda:0");
     for ((place, batch), (first, change)) in places().zip(&here) {
@@ -94,5 +109,12 @@ fn a_network_on_a_cuda_device_is_the_network() {
         let along = cosine(&learnt(&model, batch), change);
         // Gradients of weights are in TF32; in ResNet-110, whose batch norms pass that on, 0.93 was seen.
         assert!(along > 0.9, "{id}: two steps go another way, cosine {along:.4}");
+    }
+    for (name, side, batch, first) in &modules {
+        let model = module(name, *side);
+        let [logits, gradient] = answers(&model, batch);
+        let [by, along] = [apart(&logits, &first[0]), apart(&gradient, &first[1])];
+        assert!(by < 5e-5 && along < 2e-2, "{name}: logits {by:.1e}, gradient {along:.1e}");
+        assert_eq!(model.twin().is_some(), *name == "wide-trace", "{name}");
     }
 }

@@ -23,6 +23,7 @@ mod preactresnet18;
 mod recipe;
 mod resnet18;
 mod resnet_cifar;
+mod script;
 mod spsa;
 mod square;
 mod zoo;
@@ -49,4 +50,12 @@ fn assert_close(what: &str, found: &[f64], expected: &[f64], tolerance: f64) {
         let apart = (a - b).abs();
         assert!(apart <= tolerance * b.abs().max(1.0), "{what}[{index}]: {a} is not {b}");
     }
+}
+
+/// The largest difference as a part of the largest number.
+fn apart(found: &[f64], expected: &[f64]) -> f64 {
+    assert_eq!(found.len(), expected.len());
+    let largest = expected.iter().fold(0.0_f64, |largest, number| largest.max(number.abs()));
+    let pairs = found.iter().zip(expected);
+    pairs.fold(0.0_f64, |most, (a, b)| most.max((a - b).abs())) / largest
 }

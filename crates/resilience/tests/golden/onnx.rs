@@ -10,7 +10,7 @@ use resilience_core::format::onnx::{Attribute, Graph, Node, Port, parse_onnx};
 use resilience_core::view::View;
 use tch::{Kind, Tensor};
 
-use super::{fixture, formula, numbers};
+use super::{apart, fixture, formula, numbers};
 
 const FAMILIES: [&str; 11] = [
     "activation",
@@ -100,13 +100,6 @@ fn images(kind: Kind) -> Tensor {
 
 fn flat(tensor: &Tensor) -> Vec<f64> {
     Vec::try_from(tensor.to_kind(Kind::Double).contiguous().view([-1])).unwrap()
-}
-
-/// The largest difference as a part of the largest number.
-fn apart(found: &[f64], expected: &[f64]) -> f64 {
-    let largest = expected.iter().fold(0.0_f64, |largest, number| largest.max(number.abs()));
-    let pairs = found.iter().zip(expected);
-    pairs.fold(0.0_f64, |most, (a, b)| most.max((a - b).abs())) / largest
 }
 
 fn cases() -> Vec<serde_json::Value> {

@@ -9,6 +9,7 @@ mod common;
 mod known_models;
 mod onnx;
 mod robust;
+mod script;
 mod training;
 
 use std::path::Path;
