@@ -89,10 +89,10 @@ pub fn resolve(
         check_alike(&described)?;
         return Ok(described);
     }
-    let format = Format::of(path);
+    let format = Format::of_content(path);
     let architecture = match (format, arch) {
         // It says its architecture itself; --arch is for the weights files beside it.
-        (Format::Onnx, _) => format.name().to_owned(),
+        (Format::Onnx | Format::TorchScript, _) => format.name().to_owned(),
         (Format::Weights, Some(arch)) => zoo::find(arch)?.name(),
         (Format::Weights, None) => {
             return Err(CliError::Usage(format!(
@@ -133,7 +133,7 @@ pub fn classes(described: &Described, data: Option<&str>) -> Result<u32, CliErro
 /// Members have to take the same images and know the same classes. What a file says itself shows when it
 /// is loaded.
 fn check_alike(described: &Described) -> Result<(), CliError> {
-    let named = described.networks().iter().filter(|network| network.format == Format::Weights);
+    let named = described.networks().iter().filter(|network| !network.format.is_network());
     let shapes = named
         .map(|network| {
             let spec = zoo::find(&network.architecture)?;

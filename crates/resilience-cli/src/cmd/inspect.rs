@@ -1,6 +1,7 @@
 //! `resilience inspect FILE`: what the file of a model is, and a manifest to start from.
 
 mod graph;
+mod script;
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -24,14 +25,20 @@ const SHOWN: usize = 12;
 /// Says what the file is, and prints a manifest of it.
 pub fn run(arguments: &Inspect, screen: &Screen) -> Result<(), CliError> {
     let path = &arguments.file;
-    if Format::of(path) == Format::Onnx {
-        if arguments.arch.is_some() || arguments.tensors {
-            return Err(CliError::Usage(format!(
-                "{} is an ONNX file, which says its architecture itself: leave out --arch and --tensors",
-                path.display()
-            )));
-        }
-        return graph::run(path, screen);
+    let format = Format::of_content(path);
+    let tensors = arguments.tensors && format == Format::Onnx;
+    if format.is_network() && (arguments.arch.is_some() || tensors) {
+        return Err(CliError::Usage(format!(
+            "{} is {}, which says its architecture itself: leave out {}",
+            path.display(),
+            format.title(),
+            if tensors { "--tensors" } else { "--arch" }
+        )));
+    }
+    match format {
+        Format::Weights => {}
+        Format::Onnx => return graph::run(path, screen),
+        Format::TorchScript => return script::run(path, arguments.tensors, screen),
     }
     let (checkpoint, sha256) = weights::read_checkpoint(path)?;
     screen.note(&contents(path, &checkpoint, &sha256, arguments.tensors));
@@ -66,9 +73,13 @@ fn contents(path: &Path, checkpoint: &Checkpoint, sha256: &str, all: bool) -> St
     if !prefix.is_empty() {
         let _ = write!(text, "\nall names began with {prefix}");
     }
+    text + &tensors(state, all)
+}
+
+/// The tensors of a state dict, in lines.
+fn tensors(state: &StateDict, all: bool) -> String {
     let numbers: usize = state.entries.iter().map(|(_, array)| array.data().len()).sum();
-    let _ = write!(
-        text,
+    let mut text = format!(
         "\n{} tensors, {} numbers ({})",
         state.entries.len(),
         count(numbers as u64),

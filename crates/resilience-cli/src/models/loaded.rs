@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 
-use resilience::model::{Differentiable, Ensemble as Voters, Model, Native, Onnx};
+use resilience::model::{Differentiable, Ensemble as Voters, Model, Native, Onnx, Script};
 use resilience_core::dataset::Images;
 use resilience_core::format::array::StateDict;
-use resilience_core::format::{onnx, weights};
+use resilience_core::format::{onnx, pth, weights};
 use resilience_core::manifest::{Described, Ensemble, Format, Manifest};
 use resilience_core::record::{
     EnsembleRecord, LayerRecord, MemberRecord, ModelRecord, TrainingRecord,
@@ -42,7 +42,7 @@ struct Part {
     parameters: u64,
     layers: Vec<LayerRecord>,
     takes: Takes,
-    notice: Option<String>,
+    notices: Vec<String>,
 }
 
 /// What a model does to pixels in [0, 1] first.
@@ -95,8 +95,8 @@ impl Description {
     /// What a user has to know of how its networks are computed.
     pub fn notices(&self) -> Vec<String> {
         let networks = self.described.networks().iter().zip(&self.parts);
-        let notices = networks.filter_map(|(network, part)| {
-            part.notice.as_ref().map(|notice| format!("{}: {notice}.", network.name))
+        let notices = networks.flat_map(|(network, part)| {
+            part.notices.iter().map(|notice| format!("{}: {notice}.", network.name))
         });
         notices.collect()
     }
@@ -257,9 +257,16 @@ fn read(
     data: Option<&str>,
 ) -> Result<(Box<dyn Differentiable>, Part), CliError> {
     manifest.file = super::locate(manifest, data)?;
-    if manifest.format == Format::Onnx {
-        let (network, part) = graph(manifest)?;
-        return Ok((Box::new(network), part));
+    match manifest.format {
+        Format::Weights => {}
+        Format::Onnx => {
+            let (network, part) = graph(manifest)?;
+            return Ok((Box::new(network), part));
+        }
+        Format::TorchScript => {
+            let (network, part) = script(manifest)?;
+            return Ok((Box::new(network), part));
+        }
     }
     let (state, sha256) = manifest.load()?;
     let training = crate::cmd::train::training_beside(&manifest.file, &sha256)?;
@@ -267,7 +274,24 @@ fn read(
     Ok((Box::new(network), part))
 }
 
-/// Reads a network that is a file of its own.
+/// Reads a TorchScript module.
+fn script(manifest: &Manifest) -> Result<(Script, Part), CliError> {
+    let (file, weights_sha256) = pth::read_script(&manifest.file, manifest.sha256.as_deref())?;
+    let size = super::takes::size(manifest);
+    let model = Script::load(&file, manifest.mean, manifest.std, size)?;
+    let part = Part {
+        weights_sha256,
+        training: None,
+        parameters: model.parameter_count(),
+        layers: model.layers()?,
+        takes: Takes::script(manifest, &model),
+        notices: model.notices(),
+    };
+    let model = model.with_input_noise(manifest.input_noise);
+    Ok((model.with_input_levels(manifest.input_levels), part))
+}
+
+/// Reads an ONNX graph.
 fn graph(manifest: &Manifest) -> Result<(Onnx, Part), CliError> {
     let (graph, weights_sha256) = onnx::read_checked(&manifest.file, manifest.sha256.as_deref())?;
     let size = super::takes::size(manifest);
@@ -278,7 +302,7 @@ fn graph(manifest: &Manifest) -> Result<(Onnx, Part), CliError> {
         parameters: model.parameter_count(),
         layers: model.describe()?,
         takes: Takes::onnx(manifest, &model),
-        notice: model.notice(),
+        notices: model.notice().into_iter().collect(),
     };
     let model = model.with_input_noise(manifest.input_noise);
     Ok((model.with_input_levels(manifest.input_levels), part))
@@ -293,7 +317,7 @@ fn network(
     let native = Native::load(&manifest.architecture, state, manifest.mean, manifest.std)?;
     let (parameters, layers) = (native.network().parameter_count(), native.network().describe()?);
     let takes = Takes::architecture(&manifest.architecture)?;
-    let part = Part { weights_sha256, training, parameters, layers, takes, notice: None };
+    let part = Part { weights_sha256, training, parameters, layers, takes, notices: Vec::new() };
     let native = native.with_input_noise(manifest.input_noise);
     Ok((native.with_input_levels(manifest.input_levels), part))
 }

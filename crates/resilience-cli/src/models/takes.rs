@@ -1,8 +1,8 @@
 //! What a network takes and gives.
 
-use resilience::model::Onnx;
+use resilience::model::{Onnx, Script};
 use resilience::zoo;
-use resilience_core::format::onnx;
+use resilience_core::format::{onnx, pth};
 use resilience_core::manifest::{Format, Manifest};
 
 use crate::error::CliError;
@@ -30,15 +30,26 @@ impl Takes {
         Self { title: manifest.name.clone(), input: model.shape(), classes: model.classes() }
     }
 
+    /// Those of a loaded module.
+    pub fn script(manifest: &Manifest, model: &Script) -> Self {
+        Self { title: manifest.name.clone(), input: model.shape(), classes: model.classes() }
+    }
+
     /// Those of a manifest's network. A graph says them itself: its file is read, and where it states no
-    /// number of classes, translated.
+    /// number of classes, translated. A module has to be loaded.
     pub fn of(manifest: &Manifest, data: Option<&str>) -> Result<Self, CliError> {
-        if manifest.format == Format::Weights {
-            return Self::architecture(&manifest.architecture);
-        }
-        let file = super::locate(manifest, data)?;
-        let (graph, _) = onnx::read_checked(&file, manifest.sha256.as_deref())?;
+        let sha256 = manifest.sha256.as_deref();
+        let file = || super::locate(manifest, data);
         let size = size(manifest);
+        let graph = match manifest.format {
+            Format::Weights => return Self::architecture(&manifest.architecture),
+            Format::Onnx => onnx::read_checked(&file()?, sha256)?.0,
+            Format::TorchScript => {
+                let (script, _) = pth::read_script(&file()?, sha256)?;
+                let model = Script::load(&script, manifest.mean, manifest.std, size)?;
+                return Ok(Self::script(manifest, &model));
+            }
+        };
         let (input, classes) = Onnx::stated(&graph, size)?;
         let title = manifest.name.clone();
         if let Some(classes) = classes {
