@@ -6,7 +6,7 @@ use resilience::EngineError;
 use resilience_core::cluster::{ClusterError, TaskError};
 use resilience_core::comparison::ComparisonError;
 use resilience_core::dataset::DatasetError;
-use resilience_core::dataset::download::DownloadError;
+use resilience_core::download::DownloadError;
 use resilience_core::export::ExportError;
 use resilience_core::format::FormatError;
 use resilience_core::format::atomic::AtomicError;

@@ -16,6 +16,7 @@ pub mod cluster;
 pub mod comparison;
 pub mod context;
 pub mod dataset;
+pub mod download;
 pub mod event;
 pub mod export;
 pub mod format;

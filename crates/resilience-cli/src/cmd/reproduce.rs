@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use resilience::train::Plan;
-use resilience_core::dataset::download::DownloadError;
 use resilience_core::dataset::{self, DatasetError, Images, Places, Source, Split};
+use resilience_core::download::DownloadError;
 use resilience_core::method::Method;
 use resilience_core::plan::{Keep, Kind, Plan as Evaluation, Shard, Stage};
 use resilience_core::record::{LabelSource, Scope};

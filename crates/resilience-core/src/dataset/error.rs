@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::download::DownloadError;
+use crate::download::DownloadError;
 use crate::format::pickle::PickleError;
 
 /// A data set that cannot be had.

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use etcetera::BaseStrategy;
 
-use super::download::{self, DownloadError};
 use super::{
     Archive, DATASETS, DatasetError, DatasetSpec, FileOrigin, Images, Origin, Own, Split, own, spec,
 };
+use crate::download::{self, DownloadError, Remote};
 use crate::event::Observer;
 use crate::suggest::did_you_mean;
 
@@ -220,7 +220,7 @@ fn in_places(
         return Ok(Source::known(spec, Some(path)));
     }
     for archive in files.archives {
-        let Archive { file, url, .. } = *archive;
+        let Archive { file, url, size, sha256 } = *archive;
         let Some(cache) = &places.cache else { return Err(DatasetError::NoCache { url }) };
         let path = cache.join(file);
         if path.is_file() {
@@ -230,7 +230,7 @@ fn in_places(
             || url.to_owned(),
             |mirror| format!("{}/{file}", mirror.trim_end_matches('/')),
         );
-        match download::fetch(&url, archive, &path, observer) {
+        match download::fetch(&Remote { name: file, url: &url, size, sha256 }, &path, observer) {
             Ok(()) => {}
             Err(DownloadError::Unreachable { url, reason }) => {
                 let name = spec.title;

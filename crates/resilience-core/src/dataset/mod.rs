@@ -6,7 +6,6 @@
 mod archive;
 pub mod cifar10;
 pub mod cifar100;
-pub mod download;
 mod error;
 mod images;
 mod locate;

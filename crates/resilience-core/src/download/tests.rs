@@ -8,12 +8,16 @@ use super::*;
 use crate::event::Silent;
 
 const CONTENT: &[u8] = b"the official archive, all of it";
-const ARCHIVE: Archive = Archive {
-    file: "archive.tar.gz",
-    url: "https://example.invalid/archive.tar.gz",
-    size: CONTENT.len() as u64,
-    sha256: "3e99017a7c44e7706524345f91b0cb84b5169efa668ee1d6820842d53accfce5",
-};
+
+/// The archive at that address.
+const fn archive(url: &str) -> Remote<'_> {
+    Remote {
+        name: "archive.tar.gz",
+        url,
+        size: CONTENT.len() as u64,
+        sha256: "3e99017a7c44e7706524345f91b0cb84b5169efa668ee1d6820842d53accfce5",
+    }
+}
 
 /// Serves as many connections as there are answers; tells the Range header of each.
 fn serve(
@@ -95,7 +99,7 @@ fn download(url: &str, part: &[u8]) -> (Result<(), DownloadError>, Option<Vec<u8
         fs::create_dir(folder.path().join("cache")).unwrap();
         fs::write(part_of(&path), part).unwrap();
     }
-    let result = fetch(url, &ARCHIVE, &path, &mut Silent);
+    let result = fetch(&archive(url), &path, &mut Silent);
     (result, fs::read(&path).ok(), part_of(&path).exists())
 }
 
@@ -151,6 +155,28 @@ fn foreign_part() {
     let (result, content, part) = download(&url, b"<html>log in</html>");
     assert!(matches!(result, Err(DownloadError::Checksum { .. })), "{result:?}");
     assert_eq!((content, part), (None, false));
+    let (url, _told) = serve(vec![whole]);
+    let (result, content, part) = download(&url, &[b'x'; 2 * CONTENT.len()]);
+    result.unwrap();
+    assert_eq!((content.as_deref(), part), (Some(CONTENT), false));
+}
+
+/// Would catch two processes that append to one file, and a part that another has grown meanwhile being cut
+/// under its feet.
+#[test]
+fn one_process_at_a_time() {
+    let (url, _told) = serve(vec![ranged, whole]);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("archive.tar.gz");
+    fs::write(part_of(&path), &CONTENT[..20]).unwrap();
+    let other = OpenOptions::new().append(true).open(part_of(&path)).unwrap();
+    other.lock().unwrap();
+    let result = fetch(&archive(&url), &path, &mut Silent);
+    assert!(matches!(result, Err(DownloadError::Busy { .. })), "{result:?}");
+    assert_eq!(fs::read(part_of(&path)).unwrap(), &CONTENT[..20]);
+    drop(other);
+    fetch(&archive(&url), &path, &mut Silent).unwrap();
+    assert_eq!(fs::read(&path).unwrap(), CONTENT);
 }
 
 /// Would catch the whole file being appended to the part by a server that knows no ranges.
@@ -215,6 +241,6 @@ fn stopped_by_the_user() {
     }
     let (url, _told) = serve(vec![whole]);
     let folder = tempfile::tempdir().unwrap();
-    let result = fetch(&url, &ARCHIVE, &folder.path().join("a"), &mut Impatient);
+    let result = fetch(&archive(&url), &folder.path().join("a"), &mut Impatient);
     assert!(matches!(result, Err(DownloadError::Cancelled { .. })), "{result:?}");
 }

@@ -1,13 +1,16 @@
-//! Fetching an archive: with progress, resumed where it broke off, trusted only by its checksum.
+//! Fetching a file, an archive of images or the weights of a model: with progress, resumed where it broke
+//! off, trusted only by its checksum.
 
-use std::fs::{self, File, OpenOptions};
+mod error;
+
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ureq::http::StatusCode;
 
-use super::Archive;
+pub use self::error::DownloadError;
 use crate::event::{Event, Observer, Unit};
 use crate::format::weights::sha256_file;
 
@@ -18,79 +21,32 @@ const ANSWER: Duration = Duration::from_secs(30);
 /// A server that sends nothing for this time is given up, and what is missing asked for anew.
 const IDLE: Duration = Duration::from_secs(if cfg!(test) { 2 } else { 30 });
 
-/// A download that did not succeed.
-#[derive(Debug, thiserror::Error)]
-pub enum DownloadError {
-    /// No connection, or a server that does not have the file.
-    #[error("{url} cannot be reached: {reason}")]
-    Unreachable {
-        /// The address.
-        url: String,
-        /// Why not.
-        reason: String,
-    },
-    /// It broke off; what came is kept.
-    #[error(
-        "the download of {url} broke off after {done} of {size} bytes ({reason}); run again to go \
-         on from there"
-    )]
-    Interrupted {
-        /// The address.
-        url: String,
-        /// Bytes that came.
-        done: u64,
-        /// Bytes of the whole.
-        size: u64,
-        /// Why it broke off.
-        reason: String,
-    },
-    /// What came is not the file.
-    #[error(
-        "what {url} sent has SHA-256 {found}, expected {expected}: it was damaged or replaced on \
-         the way and has been deleted; run again, or fetch the file elsewhere"
-    )]
-    Checksum {
-        /// The address.
-        url: String,
-        /// Of the official file.
-        expected: &'static str,
-        /// As computed.
-        found: String,
-    },
-    /// It could not be stored.
-    #[error("cannot write {path}: {source}")]
-    Write {
-        /// The file.
-        path: PathBuf,
-        /// The operating system's reason.
-        source: io::Error,
-    },
-    /// The user asked to stop; what came is kept.
-    #[error("the download of {url} was stopped after {done} of {size} bytes; run again to go on")]
-    Cancelled {
-        /// The address.
-        url: String,
-        /// Bytes that came.
-        done: u64,
-        /// Bytes of the whole.
-        size: u64,
-    },
+/// A file on a server, and what it must be.
+#[derive(Clone, Copy, Debug)]
+pub struct Remote<'a> {
+    /// What it is called beside the bar.
+    pub name: &'a str,
+    /// Where it lies; the checksum decides, so that http will do as well as https.
+    pub url: &'a str,
+    /// Its size in bytes.
+    pub size: u64,
+    /// Its SHA-256, lower-case hexadecimal.
+    pub sha256: &'a str,
 }
 
-/// Fetches `archive` from `url` into `path`. What has come lies in `<path>.part` until it is whole
-/// and its checksum compared. Where it is wrong after a download that went on from a part, the
-/// part may be to blame, and all is fetched once more.
+/// Fetches a file into `path`. What has come lies in `<path>.part` until it is whole and its checksum
+/// compared. Where it is wrong after a download that went on from a part, the part may be to blame, and all
+/// is fetched once more.
 pub fn fetch(
-    url: &str,
-    archive: &Archive,
+    remote: &Remote<'_>,
     path: &Path,
     observer: &mut dyn Observer,
 ) -> Result<(), DownloadError> {
     let part = part_of(path);
     let failed = |source| DownloadError::Write { path: part.clone(), source };
     let mut transfer = Transfer {
-        url,
-        size: archive.size,
+        url: remote.url,
+        size: remote.size,
         part: &part,
         agent: agent(),
         done: fs::metadata(&part).map_or(0, |file| file.len()),
@@ -98,22 +54,22 @@ pub fn fetch(
         observer,
     };
     transfer.observer.event(Event::Started {
-        task: format!("downloading {}", archive.file),
-        total: Some(archive.size),
+        task: format!("downloading {}", remote.name),
+        total: Some(remote.size),
         unit: Unit::Bytes,
     });
     let mut resumed = transfer.done > 0;
     loop {
-        while transfer.done != archive.size {
+        while transfer.done != remote.size {
             transfer.advance()?;
         }
         let found = sha256_file(&part).map_err(|error| failed(io::Error::other(error)))?;
-        if found == archive.sha256 {
+        if found == remote.sha256 {
             break;
         }
         fs::remove_file(&part).map_err(failed)?;
         if !resumed {
-            let (url, expected) = (url.to_owned(), archive.sha256);
+            let (url, expected) = (remote.url.to_owned(), remote.sha256.to_owned());
             return Err(DownloadError::Checksum { url, expected, found });
         }
         (resumed, transfer.done) = (false, 0);
@@ -156,17 +112,15 @@ struct Transfer<'a> {
 impl Transfer<'_> {
     /// Asks for what is missing and stores what comes; an error where nothing more came.
     fn advance(&mut self) -> Result<(), DownloadError> {
-        if self.done > self.size {
-            self.done = 0;
-        }
-        let before = self.done;
+        // A part that is longer than the file is not of this file.
+        let before = if self.done > self.size { 0 } else { self.done };
         let mut request = self.agent.get(self.url);
         if before > 0 {
             request = request.header("Range", format!("bytes={before}-"));
         }
         let response = request.call().map_err(|error| self.no_answer(error.to_string()))?;
         let start = self.start(&response)?;
-        let mut file = self.open(start).map_err(|source| self.unwritten(source))?;
+        let mut file = self.open(start)?;
         self.done = start;
         let mut body = response.into_body().into_reader();
         let broken = self.copy(&mut body, &mut file)?;
@@ -213,13 +167,21 @@ impl Transfer<'_> {
         }
     }
 
-    /// The part file, cut to `start` bytes, at its end.
-    fn open(&self, start: u64) -> io::Result<File> {
+    /// The part file, cut to `start` bytes, at its end. No other process may write to it meanwhile: two
+    /// that append to one file spoil it.
+    fn open(&self, start: u64) -> Result<File, DownloadError> {
+        let failed = |source| self.unwritten(source);
         if let Some(folder) = self.part.parent() {
-            fs::create_dir_all(folder)?;
+            fs::create_dir_all(folder).map_err(failed)?;
         }
-        let file = OpenOptions::new().append(true).create(true).open(self.part)?;
-        file.set_len(start)?;
+        let file = OpenOptions::new().append(true).create(true).open(self.part).map_err(failed)?;
+        // Where the file system knows no locks the checksum still tells.
+        let taken = matches!(file.try_lock(), Err(TryLockError::WouldBlock));
+        // Who wrote here since this process looked may be done by now, and the file the whole one.
+        if taken || file.metadata().map_err(failed)?.len() != self.done {
+            return Err(DownloadError::Busy { part: self.part.to_owned() });
+        }
+        file.set_len(start).map_err(failed)?;
         Ok(file)
     }
 
