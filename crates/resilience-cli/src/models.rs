@@ -106,6 +106,8 @@ pub fn resolve(
     Ok(Described::Model(Manifest {
         name: path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy().into_owned(),
         file: path.to_owned(),
+        url: None,
+        size: None,
         sha256: None,
         format,
         architecture,

@@ -6,9 +6,9 @@
 //! found, [`metric`] counts it, [`summary`] is the result that machines read and [`report`] the
 //! one that people read; [`export`] gives it to other programs. The [`leaderboard`] is what others
 //! have published, and where a result stands among it. A [`manifest`] describes a model on
-//! disk (or several, and how they [`vote`]), a [`method`] how one is trained; of a training run
-//! [`training_log`] keeps what it tells while it goes on, [`overfitting`] judges it, and a
-//! [`comparison`] counts several. An [`audit`] says whether there is a reason not to trust a result. Many
+//! disk (or several, and how they [`vote`]), and [`pull`] fetches its weights by way of [`download`], as
+//! data sets are fetched. A [`method`] says how a model is trained; of a training run [`training_log`] keeps
+//! what it tells while it goes on, [`overfitting`] judges it, and a [`comparison`] counts several. An [`audit`] says whether there is a reason not to trust a result. Many
 //! machines share a run by way of [`cluster`]. Progress and notices leave through [`event`] alone.
 
 pub mod audit;
@@ -27,6 +27,7 @@ pub mod metric;
 pub mod overfitting;
 pub mod paper;
 pub mod plan;
+pub mod pull;
 pub mod record;
 pub mod report;
 pub mod store;

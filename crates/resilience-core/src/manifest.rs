@@ -2,8 +2,10 @@
 //!
 //! ```toml
 //! name = "ResNet-32, adversarially trained"
-//! file = "resnet32.pt"              # beside this manifest
-//! sha256 = "…"                      # optional; refused if the file is another
+//! file = "resnet32.pt"              # beside this manifest; by default the last part of the url
+//! url = "https://…"                 # optional; where `resilience pull` fetches the file
+//! size = 1899091                    # optional; bytes of the file; with a url it must be there, and
+//! sha256 = "…"                      # optional; so must this; refused if the file is another
 //! architecture = "resnet32"
 //! parameters = { classes = 100 }    # optional; what the architecture leaves open
 //! mean = [0.485, 0.456, 0.406]      # of pixels in [0, 1], by channel
@@ -28,6 +30,7 @@ mod described;
 mod ensemble;
 mod error;
 mod format;
+mod published;
 
 use std::path::{Path, PathBuf};
 
@@ -39,6 +42,7 @@ use self::described::Form;
 pub use self::ensemble::Ensemble;
 pub use self::error::ManifestError;
 pub use self::format::Format;
+use self::published::Stated;
 use crate::format::array::StateDict;
 use crate::format::{FormatError, atomic, weights};
 
@@ -49,6 +53,11 @@ pub struct Manifest {
     pub name: String,
     /// The weights file, with the manifest's folder in front.
     pub file: PathBuf,
+    /// Where the weights file can be fetched; size and SHA-256 are then known, and `file` leads nowhere but
+    /// into the manifest's folder.
+    pub url: Option<String>,
+    /// Bytes of the weights file, above 0; its SHA-256 is then known.
+    pub size: Option<u64>,
     /// SHA-256 that the weights file must have, lower-case hexadecimal.
     pub sha256: Option<String>,
     /// What the file is.
@@ -83,7 +92,12 @@ pub struct Manifest {
 #[serde(deny_unknown_fields)]
 struct Raw {
     name: String,
-    file: PathBuf,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<PathBuf>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    size: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     sha256: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -137,7 +151,9 @@ impl Manifest {
         };
         let raw = Raw {
             name: self.name.clone(),
-            file: self.file.clone(),
+            file: Some(self.file.clone()),
+            url: self.url.clone(),
+            size: self.size,
             sha256: self.sha256.clone(),
             format: self.format.stated(&self.file).map(str::to_owned),
             architecture: (!self.format.is_network()).then(|| architecture.to_owned()),
@@ -245,10 +261,15 @@ fn check(path: &Path, raw: Raw) -> Result<Manifest, ManifestError> {
         found,
     };
     check_texts(path, &[("name", &raw.name), ("source", &raw.source)])?;
-    if raw.file.as_os_str().is_empty() {
-        return Err(wrong("file", "the path of the weights", "''".to_owned()));
-    }
-    let format = Format::find(raw.format.as_deref(), &raw.file)
+    let stated = Stated {
+        file: raw.file.as_deref(),
+        url: raw.url.as_deref(),
+        sha256: raw.sha256.as_deref(),
+        size: raw.size,
+    };
+    let file = published::file(&stated)
+        .map_err(|(field, expected, found)| wrong(field, expected, found))?;
+    let format = Format::find(raw.format.as_deref(), &file)
         .ok_or_else(|| wrong("format", Format::EXPECTED, format!("{:?}", raw.format)))?;
     let architecture = format.architecture(raw.architecture, path)?;
     if let Some(size) = raw.input_size.filter(|_| !format.is_network()) {
@@ -285,7 +306,9 @@ fn check(path: &Path, raw: Raw) -> Result<Manifest, ManifestError> {
     let folder = path.parent().unwrap_or_else(|| Path::new(""));
     Ok(Manifest {
         name: raw.name,
-        file: folder.join(raw.file),
+        file: folder.join(file),
+        url: raw.url,
+        size: raw.size,
         sha256: raw.sha256.map(|text| text.to_ascii_lowercase()),
         format,
         architecture,
@@ -302,101 +325,4 @@ fn check(path: &Path, raw: Raw) -> Result<Manifest, ManifestError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const GOOD: &str = r#"
-name = "ResNet-32"
-file = "weights/resnet32.pt"
-architecture = "resnet32"
-mean = [0.485, 0.456, 0.406]
-std = [0.229, 0.224, 0.225]
-source = "a paper"
-"#;
-
-    fn parse(text: &str) -> Result<Manifest, ManifestError> {
-        Manifest::parse(Path::new("models/one.toml"), text)
-    }
-
-    /// Would catch a weights path that depends on where the program is started.
-    #[test]
-    fn file_is_beside_the_manifest() {
-        let manifest = parse(GOOD).unwrap();
-        assert_eq!(manifest.file, Path::new("models/weights/resnet32.pt"));
-        let again = Manifest::parse(Path::new("x.toml"), &manifest.to_toml()).unwrap();
-        assert_eq!(again, manifest);
-    }
-
-    /// Would catch parameters that are lost on the way to the engine or back into a file.
-    #[test]
-    fn parameters_belong_to_the_architecture() {
-        let table = "source = \"a paper\"\n[parameters]\nclasses = 100\nactivation = \"silu\"";
-        let manifest = parse(&GOOD.replace("source = \"a paper\"", table)).unwrap();
-        assert_eq!(manifest.architecture, "resnet32:activation=silu,classes=100");
-        let again = Manifest::parse(Path::new("x.toml"), &manifest.to_toml()).unwrap();
-        assert_eq!(again, manifest);
-        let named = GOOD.replace("\"resnet32\"", "\"resnet32:activation=silu,classes=100\"");
-        assert_eq!(parse(&named).unwrap(), manifest);
-        let wrong = GOOD.replace("source =", "parameters = { classes = [1] }\nsource =");
-        let error = parse(&wrong).unwrap_err().to_string();
-        assert!(error.contains("parameters") && error.contains("classes = [1]"), "{error}");
-    }
-
-    /// Would catch a grey model that cannot be described.
-    #[test]
-    fn one_number_is_for_grey_images() {
-        let grey = GOOD.replace("[0.485, 0.456, 0.406]", "[0.5]");
-        let three = GOOD.replace("[0.485, 0.456, 0.406]", "[0.5, 0.5, 0.5]");
-        assert_eq!(parse(&grey).unwrap(), parse(&three).unwrap());
-    }
-
-    /// Would catch a network that is asked for an architecture, or one that is written as weights are.
-    #[test]
-    fn a_network_needs_no_architecture() {
-        let network = GOOD.replace("architecture = \"resnet32\"\n", "");
-        for text in [
-            network.replace("resnet32.pt", "net.onnx"),
-            format!("{network}format = 'onnx'\ninput_size = [224, 200]"),
-        ] {
-            let manifest = parse(&text).unwrap();
-            assert_eq!((manifest.format, manifest.architecture.as_str()), (Format::Onnx, "onnx"));
-            let again = Manifest::parse(Path::new("x.toml"), &manifest.to_toml()).unwrap();
-            assert_eq!(again, manifest);
-        }
-    }
-
-    /// Would catch a slip in a field's name being ignored.
-    #[test]
-    fn near_names_are_suggested() {
-        let error = parse(&format!("{GOOD}licence = \"MIT\"")).unwrap_err().to_string();
-        assert!(error.contains("did you mean 'license'?"), "{error}");
-        let error = parse(&GOOD.replace("architecture", "arch")).unwrap_err().to_string();
-        assert!(error.contains("unknown field 'arch'"), "{error}");
-    }
-
-    /// Would catch numbers that silently ruin every result.
-    #[test]
-    fn nonsense_is_refused() {
-        for (from, to, expect) in [
-            ("[0.229, 0.224, 0.225]", "[0.229, 0.0, 0.225]", "std"),
-            ("[0.229, 0.224, 0.225]", "[0.229, nan, 0.225]", "std"),
-            ("[0.229, 0.224, 0.225]", "[58.4, 57.1, 57.4]", "divide"),
-            ("[0.485, 0.456, 0.406]", "[0.485, 0.456]", "three numbers"),
-            ("[0.485, 0.456, 0.406]", "[124, 116, 104]", "divide"),
-            ("\"a paper\"", "\" \"", "source"),
-            ("\"ResNet-32\"", "32", "string"),
-            ("source = \"a paper\"", "source = \"a paper\"\nsha256 = \"abc\"", "64 hex"),
-            ("source = \"a paper\"", "", "missing field"),
-            ("architecture = \"resnet32\"", "", "architecture"),
-            ("mean", "format = \"tflite\"\nmean", "onnx"),
-            ("mean", "format = \"onnx\"\nmean", "leave out 'architecture'"),
-            ("mean", "input_size = [32, 32]\nmean", "the architecture has it"),
-            ("mean", "input_levels = 1\nmean", "2 to 256"),
-            ("name =", "name", "expected"),
-        ] {
-            let error = parse(&GOOD.replace(from, to)).unwrap_err().to_string();
-            assert!(error.contains(expect), "{error}");
-            assert!(error.contains("models/one.toml"), "{error}");
-        }
-    }
-}
+mod tests;

@@ -152,6 +152,8 @@ fn blank(path: &Path, format: Format, architecture: String, sha256: String) -> M
     Manifest {
         name: path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy().into_owned(),
         file: PathBuf::from(path.file_name().unwrap_or(path.as_os_str())),
+        url: None,
+        size: path.metadata().ok().map(|file| file.len()),
         sha256: Some(sha256),
         format,
         architecture,

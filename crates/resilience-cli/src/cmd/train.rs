@@ -153,6 +153,8 @@ pub fn train(job: Job, environment: &Environment, screen: &mut Screen) -> Result
     let manifest = Manifest {
         name: job.name,
         file: job.out.file_name().map_or_else(|| job.out.clone(), PathBuf::from),
+        url: None,
+        size: None,
         sha256: Some(sha256.clone()),
         format: Format::Weights,
         architecture: method.architecture.clone(),

@@ -7,6 +7,10 @@ use crate::suggest::did_you_mean;
 
 /// A model to be evaluated, whichever it is.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there are no more of them than models on a command line"
+)]
 pub enum Described {
     /// One network.
     Model(Manifest),
@@ -21,8 +25,10 @@ pub(super) enum Form {
 }
 
 const EITHER: [&str; 3] = ["name", "source", "notes"];
-const MODEL: [&str; 12] = [
+const MODEL: [&str; 14] = [
     "file",
+    "url",
+    "size",
     "sha256",
     "format",
     "architecture",
