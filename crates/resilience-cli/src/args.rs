@@ -2,6 +2,7 @@
 
 mod inspect;
 mod leaderboard;
+mod pull;
 mod shard;
 mod submit;
 mod train;
@@ -18,6 +19,7 @@ use resilience_core::view::Precision;
 
 pub use self::inspect::Inspect;
 pub use self::leaderboard::Leaderboard;
+pub use self::pull::Pull;
 pub use self::shard::ShardArg;
 pub use self::submit::Submit;
 pub use self::train::{Options, Train};
@@ -73,6 +75,8 @@ pub enum Command {
     Leaderboard(Leaderboard),
     /// Measure how fast a model is on this machine, and predict how long each suite would take.
     Bench(Bench),
+    /// Fetch the published weights of models by their manifests.
+    Pull(Pull),
     /// Say what a model's file is, weights or an ONNX graph, and write a manifest to start from.
     Inspect(Inspect),
     /// List what the program knows.
@@ -100,8 +104,9 @@ pub struct DataArgs {
 #[command(after_help = "Results go to DIR: report.html, summary.json, run.sqlite, and what \
     `resilience train` writes for resilience_model.pth (a state dict that torch.load reads).\n\
     The known baselines are two CIFAR-10 ResNet-32 checkpoints; their files are looked for in \
-    $RESILIENCE_MODELS, in a folder `models` beside the data, and in the cache folder. Where none \
-    is found, a control is trained instead.")]
+    $RESILIENCE_MODELS, in a folder `models` beside the data, and in the cache folder, where `resilience \
+    pull resnet32-linf8-adversarial resnet32-standard` puts them. Where none is found, a control is \
+    trained instead.")]
 pub struct Reproduce {
     #[command(flatten)]
     pub data: DataArgs,

@@ -103,8 +103,13 @@ impl Environment {
             .map(PathBuf::from)
             .into_iter()
             .chain(data.as_ref().map(beside).unwrap_or_default())
-            .chain(places.cache.map(|cache| cache.join("models")))
+            .chain(Self::model_cache())
             .collect()
+    }
+
+    /// The last of them, in the user's cache, where the weights of known models are fetched to.
+    pub fn model_cache() -> Option<PathBuf> {
+        Places::of_user().cache.map(|cache| cache.join("models"))
     }
 }
 

@@ -14,6 +14,7 @@ use resilience_core::leaderboard::LeaderboardError;
 use resilience_core::manifest::ManifestError;
 use resilience_core::method::MethodError;
 use resilience_core::plan::Difference;
+use resilience_core::pull::PullError;
 use resilience_core::report::ReportError;
 use resilience_core::store::{MergeError, StoreError};
 use resilience_core::suite::SuiteError;
@@ -50,8 +51,8 @@ pub enum CliError {
     Report(#[from] ReportError),
     /// The weights that a manifest names are nowhere.
     #[error(
-        "the weights of '{model}' are not at hand: no file '{file}' in {searched}; put it there, \
-         or set RESILIENCE_MODELS to its folder"
+        "the weights of '{model}' are not at hand: no file '{file}' in {searched}; {remedy}put it there, or \
+         set RESILIENCE_MODELS to its folder"
     )]
     WeightsMissing {
         /// The model's name.
@@ -60,7 +61,12 @@ pub enum CliError {
         file: String,
         /// Folders that were looked into.
         searched: String,
+        /// How they are fetched, and `, or `; or where they come from.
+        remedy: String,
     },
+    /// Weights that were not fetched.
+    #[error(transparent)]
+    Pull(#[from] PullError),
     /// Weights that no architecture fits.
     #[error(
         "{path} fits none of the architectures that were tried; `resilience list architectures` names all, \
@@ -235,7 +241,8 @@ impl CliError {
             | Self::Dataset(
                 DatasetError::Cancelled(_)
                 | DatasetError::Download(DownloadError::Cancelled { .. }),
-            ) => exit::INTERRUPTED,
+            )
+            | Self::Pull(PullError::Download(DownloadError::Cancelled { .. })) => exit::INTERRUPTED,
             Self::Unfinished { .. }
             | Self::Engine(EngineError::OutsideThreat { .. } | EngineError::LossNotFinite { .. }) => {
                 exit::INCOMPLETE
@@ -252,6 +259,9 @@ impl CliError {
                 DatasetError::Unreachable { .. }
                 | DatasetError::NoCache { .. }
                 | DatasetError::Download(_),
+            )
+            | Self::Pull(
+                PullError::Unreachable { .. } | PullError::Download(_) | PullError::NoCache,
             ) => exit::ENVIRONMENT,
             error if refused_by_system(error) => exit::ENVIRONMENT,
             _ => exit::BAD_INPUT,

@@ -14,7 +14,7 @@ pub use self::loaded::{Loaded, assemble, load};
 pub use self::takes::Takes;
 
 use crate::args::Normalisation;
-use crate::environment::Environment;
+use crate::environment::{Environment, quoted};
 use crate::error::CliError;
 
 /// Models by others that the program knows by name, each a manifest.
@@ -163,8 +163,13 @@ fn alike(ensemble: &str, members: &[(&str, [i64; 3], i64)]) -> Result<(), CliErr
 
 /// Where a manifest's weights lie: beside it, else in one of the folders for models, among them the
 /// one beside `data`. Elsewhere than beside it they are taken only where the manifest has their
-/// checksum: a file of the same name may be another.
-pub fn locate(manifest: &Manifest, data: Option<&str>) -> Result<PathBuf, CliError> {
+/// checksum: a file of the same name may be another. An error says how to fetch them by what the user called
+/// the model, where that is known.
+pub fn locate(
+    manifest: &Manifest,
+    request: Option<&str>,
+    data: Option<&str>,
+) -> Result<PathBuf, CliError> {
     if manifest.file.is_file() {
         return Ok(manifest.file.clone());
     }
@@ -189,13 +194,28 @@ pub fn locate(manifest: &Manifest, data: Option<&str>) -> Result<PathBuf, CliErr
                 })
                 .collect::<Vec<_>>()
                 .join(", "),
+            remedy: remedy(manifest, request),
         }
     })
 }
 
+/// How weights that are not at hand are had, for the beginning of a sentence that goes on.
+fn remedy(manifest: &Manifest, request: Option<&str>) -> String {
+    if manifest.url.is_none() {
+        return format!("they are from: {}; ", manifest.source);
+    }
+    let model = request.map_or("MANIFEST.toml".to_owned(), quoted);
+    format!("`resilience pull {model}` fetches it, or ")
+}
+
 /// Whether all weights of a model are at hand.
-pub fn locate_all(described: &Described, data: Option<&str>) -> Result<(), CliError> {
-    described.networks().iter().try_for_each(|network| locate(network, data).map(drop))
+pub fn locate_all(
+    request: &str,
+    described: &Described,
+    data: Option<&str>,
+) -> Result<(), CliError> {
+    let mut networks = described.networks().iter();
+    networks.try_for_each(|network| locate(network, Some(request), data).map(drop))
 }
 
 /// [`check_fit`] for every network of a model whose weights are at hand.

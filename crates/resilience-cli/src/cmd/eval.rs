@@ -147,8 +147,8 @@ pub fn prepare(arguments: &Eval, screen: &mut Screen) -> Result<Prepared, CliErr
     let eps = radii(arguments);
     // With one image, only to find what is wrong before the data are read.
     stages(arguments, &eps, Ground { norm: arguments.norm, n: 1, classes })?;
-    for described in &described {
-        models::locate_all(described, data)?;
+    for (request, described) in arguments.models.iter().zip(&described) {
+        models::locate_all(request, described, data)?;
     }
     let source = dataset::find(data, &Places::of_user(), screen)?;
     let images = source.load(Split::Test, arguments.n.map(|n| n as usize), screen)?;

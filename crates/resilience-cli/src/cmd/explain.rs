@@ -11,6 +11,7 @@ use resilience_core::dataset::DATASETS;
 use resilience_core::manifest::Manifest;
 use resilience_core::method::{self, Method};
 use resilience_core::record::Goal;
+use resilience_core::report::count;
 use resilience_core::suggest::did_you_mean;
 use resilience_core::suite;
 use resilience_core::threat::Norm;
@@ -220,12 +221,18 @@ fn method_entry(id: &'static str, method: Method) -> Entry {
 fn model_entry(id: &'static str, manifest: Manifest) -> Entry {
     let file = manifest.file.display();
     let sha256 = manifest.sha256.unwrap_or_default();
+    let address = match (manifest.url, manifest.size) {
+        (Some(url), Some(size)) => {
+            format!("\n`resilience pull {id}` fetches them: {} bytes, {url}", count(size))
+        }
+        _ => "\nnot to be pulled: nobody is known to serve this file".to_owned(),
+    };
     Entry {
         kind: "known model",
         id,
         title: manifest.name,
         source: manifest.source,
         about: manifest.notes.unwrap_or_default(),
-        facts: format!("{}, weights {file}, SHA-256 {sha256}", manifest.architecture),
+        facts: format!("{}, weights {file}, SHA-256 {sha256}{address}", manifest.architecture),
     }
 }

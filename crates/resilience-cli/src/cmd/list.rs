@@ -7,6 +7,7 @@ use resilience::audit::DOUBTS;
 use resilience::recipe::RECIPES;
 use resilience::zoo::ARCHITECTURES;
 use resilience_core::dataset::DATASETS;
+use resilience_core::report::count;
 use resilience_core::{method, suite};
 
 use crate::args::{List, Registry};
@@ -96,12 +97,15 @@ fn rows(registry: Registry) -> Result<Rows, CliError> {
                 .collect::<Result<_, CliError>>()?,
         ),
         Registry::Models => (
-            "known models (their weights are looked for, not downloaded)",
+            "known models (`resilience pull NAME` fetches the weights of those that have a size)",
             models::known()
                 .filter_map(|name| Some((name, models::manifest(name)?)))
                 .map(|(name, manifest)| {
                     let manifest = manifest?;
-                    Ok((name, format!("{} ({})", manifest.name, manifest.architecture)))
+                    let size = manifest.size.filter(|_| manifest.url.is_some());
+                    let size = size.map(|size| format!(", {} bytes", count(size)));
+                    let size = size.unwrap_or_default();
+                    Ok((name, format!("{} ({}{size})", manifest.name, manifest.architecture)))
                 })
                 .collect::<Result<_, CliError>>()?,
         ),

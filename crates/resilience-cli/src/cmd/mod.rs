@@ -10,6 +10,7 @@ mod inspect;
 mod leaderboard;
 mod list;
 mod merge;
+mod pull;
 mod report;
 mod reproduce;
 mod requeued;
@@ -43,6 +44,7 @@ pub fn run(
         Command::Report(arguments) => report::run(&arguments, screen),
         Command::Leaderboard(arguments) => leaderboard::run(&arguments, screen),
         Command::Bench(arguments) => bench::run(&arguments, environment, screen),
+        Command::Pull(arguments) => pull::run(&arguments, screen),
         Command::Inspect(arguments) => inspect::run(&arguments, screen),
         Command::List(arguments) => list::run(&arguments, screen),
         Command::Explain(arguments) => explain::run(&arguments, screen),

@@ -220,16 +220,20 @@ fn find_baselines(
     for name in models::BASELINES.into_iter().filter(|_| arguments.baseline.is_empty()) {
         let described = resolve(name)?;
         let fits = models::check_all_fit(&described, images, data).is_ok();
-        if fits && models::locate_all(&described, data).is_ok() {
+        if fits && models::locate_all(name, &described, data).is_ok() {
             found.push(models::load(name, described, data)?);
         }
     }
     if found.is_empty() {
         let of = source.title();
+        let known = match images.name() {
+            "cifar10" => format!("; `resilience pull {}` fetches two", models::BASELINES.join(" ")),
+            _ => String::new(),
+        };
         notices.push(format!(
             "No pretrained baseline for {of} was at hand, so a control is trained instead: the \
              same network, data and epochs without attacked images. To compare with a pretrained \
-             model, name its manifest with --baseline."
+             model, name its manifest with --baseline{known}."
         ));
     }
     Ok(found)

@@ -214,13 +214,13 @@ pub fn load(
 ) -> Result<Loaded, CliError> {
     let (reference, parts): (Box<dyn Differentiable>, _) = match &mut described {
         Described::Model(manifest) => {
-            let (network, part) = read(manifest, data)?;
+            let (network, part) = read(manifest, request, data)?;
             (network, vec![part])
         }
         Described::Ensemble(ensemble) => {
             let (mut members, mut parts) = (Vec::new(), Vec::new());
             for manifest in &mut ensemble.members {
-                let (network, part) = read(manifest, data)?;
+                let (network, part) = read(manifest, request, data)?;
                 members.push(network);
                 parts.push(part);
             }
@@ -254,9 +254,10 @@ pub fn assemble(
 /// Finds and reads a network; its manifest then says where it is.
 fn read(
     manifest: &mut Manifest,
+    request: &str,
     data: Option<&str>,
 ) -> Result<(Box<dyn Differentiable>, Part), CliError> {
-    manifest.file = super::locate(manifest, data)?;
+    manifest.file = super::locate(manifest, Some(request), data)?;
     match manifest.format {
         Format::Weights => {}
         Format::Onnx => {

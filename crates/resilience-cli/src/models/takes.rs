@@ -39,7 +39,7 @@ impl Takes {
     /// number of classes, translated. A module has to be loaded.
     pub fn of(manifest: &Manifest, data: Option<&str>) -> Result<Self, CliError> {
         let sha256 = manifest.sha256.as_deref();
-        let file = || super::locate(manifest, data);
+        let file = || super::locate(manifest, None, data);
         let size = size(manifest);
         let graph = match manifest.format {
             Format::Weights => return Self::architecture(&manifest.architecture),

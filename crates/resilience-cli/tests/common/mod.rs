@@ -15,7 +15,8 @@ pub const TRAIN: &str = "train --recipe standard --data shapes10 --n 256 --epoch
 pub fn resilience(arguments: &[&str], folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_resilience"));
     command.args(arguments).current_dir(folder).env_remove("RESILIENCE_DATA");
-    command.env_remove("RESILIENCE_MODELS").env("XDG_CACHE_HOME", folder.join("cache"));
+    command.env_remove("RESILIENCE_MODELS").env_remove("RESILIENCE_CACHE");
+    command.env("XDG_CACHE_HOME", folder.join("cache"));
     // The tests themselves may be a task of an array.
     command.env_remove("SLURM_ARRAY_TASK_ID").env_remove("JOB_COMPLETION_INDEX");
     command

@@ -32,7 +32,7 @@ pub fn network(architecture: &str, model: Option<&str>) -> Result<Native, CliErr
             "{model} is an ensemble, and this measures one network; name one of its members"
         )));
     };
-    manifest.file = models::locate(&manifest, None)?;
+    manifest.file = models::locate(&manifest, Some(model), None)?;
     let (state, _) = manifest.load()?;
     Ok(Native::load(&manifest.architecture, &state, manifest.mean, manifest.std)?)
 }
