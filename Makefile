@@ -44,14 +44,15 @@ test-full: lint doc  ## the same with the slow tests (whole data sets)
 	@$(WITH_LIBTORCH) $(CARGO) test $(CARGO_FLAGS) -- --include-ignored
 
 test-cuda:  ## hold networks on a CUDA device against the same on the processor (needs such a device)
-	@$(WITH_LIBTORCH) $(CARGO) test --locked -p resilience --features cuda-tests --test cuda
+	@$(WITH_LIBTORCH) $(CARGO) test --locked -p resilience --features cuda-tests --test cuda && \
+		NVIDIA_TF32_OVERRIDE=0 $(CARGO) test --locked -p resilience --features cuda-tests --test cuda
 
 test-slurm:  ## do an evaluation as a Slurm array, on a cluster of this machine (needs slurm-wlm)
 	@$(WITH_LIBTORCH) CARGO="$(CARGO)" scripts/slurm-test.sh
 
 lint:  ## check the format and the lints
 	@$(CARGO) fmt --all --check
-	@$(WITH_LIBTORCH) $(CARGO) clippy $(CARGO_FLAGS) --all-targets -- -D warnings
+	@$(WITH_LIBTORCH) $(CARGO) clippy $(CARGO_FLAGS) --all-targets --all-features -- -D warnings
 
 doc:  ## build the documentation, warnings denied
 	@$(WITH_LIBTORCH) RUSTDOCFLAGS="-D warnings" $(CARGO) doc $(CARGO_FLAGS) --lib --no-deps

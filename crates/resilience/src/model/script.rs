@@ -6,7 +6,7 @@ use resilience_core::format::array::StateDict;
 use resilience_core::format::pth::Script as File;
 use resilience_core::record::LayerRecord;
 use resilience_core::view::View;
-use tch::{CModule, Cuda, Device, IValue, Kind, TchError, Tensor};
+use tch::{CModule, IValue, Kind, TchError, Tensor};
 
 use super::input::Input;
 use super::trial::{self, Rows, Trial};
@@ -18,6 +18,9 @@ use crate::error::{EngineError, without_stack};
 /// ImageNet's, ImageNet's.
 const USUAL: [[i64; 3]; 6] =
     [[3, 32, 32], [1, 28, 28], [1, 32, 32], [3, 64, 64], [3, 224, 224], [3, 299, 299]];
+
+/// What tells NVIDIA's libraries, before they are loaded, whether they may compute in TF32.
+const NO_TF32: &str = "NVIDIA_TF32_OVERRIDE";
 
 /// A module that takes pixels in [0, 1].
 pub struct Script {
@@ -184,7 +187,6 @@ impl Script {
         // The executor would compile the module anew after some passes, and answer differently by the last
         // bits then. The choice is this thread's.
         tch::jit::f_set_graph_executor_optimize(false)?;
-        let _exact = WithoutCudnn::on(device());
         let given = self.module.forward_is(&[IValue::Tensor(images.f_to_device(device())?)]);
         let given = given.map_err(|error| EngineError::Script {
             what: "the TorchScript module cannot be computed",
@@ -223,30 +225,19 @@ impl Script {
     }
 }
 
-/// Keeps cuDNN out of the way while it lives: on CUDA devices its convolutions round factors in f32 to TF32,
-/// with 10 bits of mantissa, which no verdict may hang on.
-struct WithoutCudnn {
-    was: bool,
-}
-
-impl WithoutCudnn {
-    fn on(device: Device) -> Option<Self> {
-        device.is_cuda().then(|| {
-            let was = Cuda::user_enabled_cudnn();
-            Cuda::set_user_enabled_cudnn(false);
-            Self { was }
-        })
-    }
-}
-
-impl Drop for WithoutCudnn {
-    fn drop(&mut self) {
-        Cuda::set_user_enabled_cudnn(self.was);
-    }
-}
-
 /// The module that a file holds.
 fn module(bytes: &[u8]) -> Result<CModule, EngineError> {
+    // Its convolutions are called with their own choice, which is to let CUDA round factors to TF32, with 10
+    // bits of mantissa: no verdict may hang on that.
+    if device().is_cuda() && std::env::var(NO_TF32).as_deref() != Ok("0") {
+        return Err(EngineError::Script {
+            what: "a TorchScript module on a CUDA device would be computed in TF32",
+            reason: format!(
+                "the environment has no {NO_TF32}=0, which keeps NVIDIA's libraries in f32"
+            ),
+            remedy: "set it and run again",
+        });
+    }
     let failed = |error: &TchError| EngineError::Script {
         what: "libtorch cannot load the TorchScript module",
         reason: reason(error),
