@@ -44,7 +44,7 @@ pub use self::error::ManifestError;
 pub use self::format::Format;
 use self::published::Stated;
 use crate::format::array::StateDict;
-use crate::format::{FormatError, atomic, weights};
+use crate::format::{FormatError, atomic, regular, weights};
 
 /// A checked manifest.
 #[derive(Clone, Debug, PartialEq)]
@@ -184,7 +184,7 @@ impl Manifest {
 
 fn read(path: &Path) -> Result<String, ManifestError> {
     let refused = |source| ManifestError::Read { path: path.to_owned(), source };
-    std::fs::read_to_string(path).map_err(refused)
+    regular::read_text(path, regular::TEXT).map_err(refused)
 }
 
 /// The fields of a manifest's text; an error shows the line.

@@ -207,9 +207,11 @@ impl Shard {
     /// The images of the first `n` that this part covers: whole blocks, in order.
     #[must_use]
     pub fn images(self, n: u64, block: u64) -> std::ops::Range<u64> {
-        let blocks = n.div_ceil(block);
-        let edge = |part: u64| (blocks * part / self.of * block).min(n);
-        edge(self.index - 1)..edge(self.index)
+        let blocks = u128::from(n.div_ceil(block));
+        // The product of two numbers of 64 bits, which a shard of very many would overflow.
+        let edge = |part: u64| (blocks * u128::from(part) / u128::from(self.of)) as u64;
+        let image = |part: u64| edge(part).saturating_mul(block).min(n);
+        image(self.index - 1)..image(self.index)
     }
 }
 
@@ -249,6 +251,8 @@ mod tests {
             }
             assert_eq!(next, n);
         }
+        let last = Shard { index: u64::MAX, of: u64::MAX };
+        assert_eq!(last.images(1000, 64), 960..1000);
     }
 
     /// Would catch a part that does not exist being taken for one that does.

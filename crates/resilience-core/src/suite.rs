@@ -26,6 +26,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use crate::format::regular;
 use crate::record::{Goal, LabelSource};
 use crate::suggest::did_you_mean;
 use crate::threat::{Eps, Norm, ThreatError};
@@ -112,7 +113,7 @@ pub fn find(request: &str) -> Result<Suite, SuiteError> {
             suggestion: did_you_mean(request, names()),
         });
     }
-    let text = std::fs::read_to_string(path)
+    let text = regular::read_text(path, regular::TEXT)
         .map_err(|source| SuiteError::Read { path: path.to_owned(), source })?;
     parse(path, &text)
 }

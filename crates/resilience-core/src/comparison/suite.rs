@@ -39,6 +39,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::ComparisonError;
+use crate::format::regular;
 use crate::method::{self, Method};
 use crate::threat::{Eps, Norm, Threat};
 use crate::vote::Vote;
@@ -160,7 +161,7 @@ const VERSION: i64 = 1;
 impl Suite {
     /// Reads the file.
     pub fn read(path: &Path) -> Result<Self, ComparisonError> {
-        let text = std::fs::read_to_string(path)
+        let text = regular::read_text(path, regular::TEXT)
             .map_err(|source| ComparisonError::Read { path: path.to_owned(), source })?;
         Self::parse(path, &text)
     }

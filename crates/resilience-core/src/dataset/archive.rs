@@ -62,7 +62,9 @@ pub(super) fn each(
         reason: source.to_string(),
     };
     let mut archive = tar::Archive::new(unpacked);
-    for entry in archive.entries().map_err(broken)? {
+    // Raw: names of more than a hundred bytes have entries of their own, which the reader would take into
+    // memory however long they are. No file of ours has such a name.
+    for entry in archive.entries().map_err(broken)?.raw(true) {
         let mut entry = entry.map_err(broken)?;
         let name = entry.path().map_err(broken)?.into_owned();
         let (is_file, size) = (entry.header().entry_type().is_file(), entry.size());

@@ -13,6 +13,7 @@ pub mod npy;
 pub mod onnx;
 pub mod pickle;
 pub mod pth;
+pub(crate) mod regular;
 pub mod safetensors;
 pub mod weights;
 

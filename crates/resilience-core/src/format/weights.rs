@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::array::StateDict;
 use super::checkpoint::Checkpoint;
-use super::{FormatError, pth, safetensors};
+use super::{FormatError, pth, regular, safetensors};
 
 /// Reads the weights in a PyTorch file (both forms) or a safetensors file. Nothing in the file is
 /// executed.
@@ -100,7 +100,8 @@ pub(crate) fn hex(digest: &[u8]) -> String {
 }
 
 fn read_bytes(path: &Path) -> Result<Vec<u8>, FormatError> {
-    std::fs::read(path).map_err(|source| FormatError::Read { path: path.to_owned(), source })
+    regular::read(path, u64::MAX)
+        .map_err(|source| FormatError::Read { path: path.to_owned(), source })
 }
 
 /// The first bytes, or what they are known to mean.

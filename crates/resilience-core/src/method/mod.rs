@@ -64,6 +64,7 @@ pub use known::{known, known_method, known_names};
 pub use optimiser::Optimiser;
 pub use schedule::Schedule;
 
+use crate::format::regular;
 use crate::manifest;
 use crate::suggest::did_you_mean;
 use crate::threat::{Eps, Norm, Threat};
@@ -278,7 +279,7 @@ const fn this_version() -> i64 {
 
 /// Reads the file as it is, unchecked, so that arguments can take the place of some of its keys.
 pub fn read(path: &Path) -> Result<toml::Table, MethodError> {
-    let text = std::fs::read_to_string(path)
+    let text = regular::read_text(path, regular::TEXT)
         .map_err(|source| MethodError::Read { path: path.to_owned(), source })?;
     toml::from_str(&text)
         .map_err(|source| MethodError::Toml { place: place(path), source: Box::new(source) })

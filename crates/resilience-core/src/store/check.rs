@@ -8,6 +8,9 @@ use crate::record::{
     AttackOutcome, AttackRecord, CleanOutcome, Example, ModelRecord, Nearest, Picture,
 };
 
+/// Passes that anything takes; some thousand such numbers still add up to one of 64 bits.
+const MOST_PASSES: u64 = 1 << 50;
+
 /// What is wrong with a record.
 #[derive(Debug)]
 pub(super) struct Flaw {
@@ -76,6 +79,11 @@ impl Place<'_> {
             [("confidence", o.confidence), ("distance", o.distance), ("margin", o.margin)]
         {
             self.finite(o.index, field, value)?;
+        }
+        for (field, passes) in [("forwards", o.forwards), ("backwards", o.backwards)] {
+            if passes > MOST_PASSES {
+                return Err(self.flaw(o.index, field, &format!("at most {MOST_PASSES}"), &passes));
+            }
         }
         self.share(o.index, o.right)
     }
@@ -172,6 +180,20 @@ pub(super) fn attack(plan: &Plan, record: &AttackRecord) -> Result<(), Flaw> {
         let expected = format!("below {}, the number of stages in the plan", plan.stages.len());
         return Err(Flaw { what: what("stage"), expected, got: record.stage.to_string() });
     };
+    for (field, count) in [
+        ("attacked", record.attacked),
+        ("forwards", record.forwards),
+        ("backwards", record.backwards),
+    ] {
+        if count > MOST_PASSES {
+            let expected = format!("at most {MOST_PASSES}");
+            return Err(Flaw { what: what(field), expected, got: count.to_string() });
+        }
+    }
+    if !(record.eps.is_finite() && record.eps > 0.0) {
+        let expected = "a finite number above 0".to_owned();
+        return Err(Flaw { what: what("eps"), expected, got: record.eps.to_string() });
+    }
     let none = || "none".to_owned();
     let place = |source: Option<u64>| source.map_or_else(none, |place| format!("model {place}"));
     let fields = [

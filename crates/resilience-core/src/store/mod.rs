@@ -185,8 +185,26 @@ fn check_header(connection: &Connection, path: &Path) -> Result<(), StoreError> 
         return Err(StoreError::NotAStore { path, found });
     }
     match pragma("user_version")? {
-        SCHEMA => Ok(()),
+        SCHEMA => check_tables(connection, &path),
         found => Err(StoreError::Version { path, expected: SCHEMA, found }),
+    }
+}
+
+/// Tables hold rows, and nothing else: a view, a trigger or a column that is computed would be a program of
+/// the file's, which need not end.
+fn check_tables(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    let sql = "SELECT type || ' ' || name FROM sqlite_master \
+               WHERE type NOT IN ('table', 'index') OR (type = 'table' AND rootpage = 0) \
+               UNION ALL SELECT 'computed column of ' || tables.name \
+               FROM sqlite_master AS tables, pragma_table_xinfo(tables.name) AS columns \
+               WHERE tables.type = 'table' AND columns.hidden <> 0";
+    match connection.query_row(sql, [], |row| row.get::<_, String>(0)) {
+        Err(rusqlite::Error::QueryReturnedNoRows) => Ok(()),
+        Err(error) => Err(StoreError::sqlite(path, error)),
+        Ok(found) => {
+            let found = format!("it has a {}, which no run store has", found.escape_debug());
+            Err(StoreError::NotAStore { path: path.to_owned(), found })
+        }
     }
 }
 
@@ -238,6 +256,10 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open_with_flags(path, flags)?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "synchronous", "FULL")?;
+    // The file may be anybody's: what is computed of its tables calls no function, and a page is looked
+    // at before it is believed.
+    connection.pragma_update(None, "trusted_schema", false)?;
+    connection.pragma_update(None, "cell_size_check", true)?;
     Ok(connection)
 }
 

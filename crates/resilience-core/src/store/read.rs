@@ -284,9 +284,15 @@ impl RunStore {
     ) -> Result<Vec<T>, StoreError> {
         let sqlite = |error| self.sqlite(error);
         let mut statement = self.connection.prepare_cached(sql).map_err(sqlite)?;
+        let columns = statement.column_count();
         let mut rows = statement.query(params).map_err(sqlite)?;
         let mut all = Vec::new();
+        let mut left = self.size()?;
         while let Some(row) = rows.next().map_err(sqlite)? {
+            // Damaged rows may share their pages, so that a small file holds a great many large ones.
+            left = left.checked_sub(length(row, columns)).ok_or_else(|| {
+                self.damaged(format!("{what}: together they are longer than the file"))
+            })?;
             all.push(read(row).map_err(|error| match self.sqlite(error) {
                 StoreError::Damaged { what: why, .. } => {
                     self.damaged(format!("{what}{}: {why}", place(row)))
@@ -297,9 +303,27 @@ impl RunStore {
         Ok(all)
     }
 
+    /// Bytes of the file.
+    fn size(&self) -> Result<u64, StoreError> {
+        let pragma = |name: &str| {
+            let value = self.connection.pragma_query_value(None, name, |row| unsigned(row, 0));
+            value.map_err(|error| self.sqlite(error))
+        };
+        Ok(pragma("page_count")?.saturating_mul(pragma("page_size")?))
+    }
+
     fn empty(&self) -> StoreError {
         self.damaged("the table 'run' is empty")
     }
+}
+
+/// Bytes of the texts and blobs in a row.
+fn length(row: &Row<'_>, columns: usize) -> u64 {
+    let of = |column| match row.get_ref(column) {
+        Ok(ValueRef::Text(bytes) | ValueRef::Blob(bytes)) => bytes.len() as u64,
+        _ => 0,
+    };
+    (0..columns).map(of).sum()
 }
 
 fn missing(what: &str, id: i64) -> StoreError {

@@ -1,6 +1,5 @@
 //! `summary.json`: written whole or not at all, read strictly.
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -8,6 +7,7 @@ use serde::Deserialize;
 
 use super::{SCHEMA, Summary};
 use crate::format::atomic::{self, AtomicError};
+use crate::format::regular;
 use crate::leaderboard::LeaderboardError;
 use crate::store::StoreError;
 use crate::threat::ThreatError;
@@ -125,7 +125,7 @@ impl Summary {
 
     /// Reads the file; a field too many or too few, or another version, is an error.
     pub fn read(path: &Path) -> Result<Self, SummaryError> {
-        let json = fs::read(path)
+        let json = regular::read(path, u64::MAX)
             .map_err(|source| SummaryError::Read { path: path.to_owned(), source })?;
         let format = |source| SummaryError::Format { path: path.to_owned(), source };
         let Version { schema } = serde_json::from_slice(&json).map_err(format)?;
@@ -138,6 +138,8 @@ impl Summary {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::testdata;
 

@@ -291,6 +291,21 @@ impl Loader<'_> {
     }
 }
 
+/// Labels and pixels of a batch of `n` images out of a file's content. The last part of `path` says which
+/// batch it is, and that it is of the binary form where it ends in `.bin`; of the official ones each has
+/// 10,000 images.
+pub fn parse_batch(
+    path: &Path,
+    bytes: &[u8],
+    n: usize,
+) -> Result<(Vec<u8>, Vec<u8>), DatasetError> {
+    let name = path.file_name().and_then(|file| file.to_str()).and_then(Form::of);
+    let (batch, form) = name.ok_or_else(|| missing(path.to_owned()))?;
+    let (mut labels, mut pixels) = (vec![0; n], vec![0; n * IMAGE]);
+    form.parse(path, batch, bytes, &mut labels, &mut pixels)?;
+    Ok((labels, pixels))
+}
+
 fn read(path: &Path, form: Form) -> Result<Vec<u8>, DatasetError> {
     let failed = |source: io::Error| match source.kind() {
         io::ErrorKind::NotFound => missing(path.to_owned()),

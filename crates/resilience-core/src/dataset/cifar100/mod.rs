@@ -166,7 +166,9 @@ fn load(path: &Path, split: Split, observer: &mut dyn Observer) -> Result<Images
             found,
         });
     }
-    let images = split_up(&file, split, &records)?;
+    let (labels, pixels) = split_up(&file, &records)?;
+    check_balance(&file, split, &labels)?;
+    let images = Images::new(&SPEC, split, pixels, labels);
     if found == official(split) {
         return Ok(images);
     }
@@ -190,7 +192,7 @@ fn read(folder: &Path, split: Split) -> Result<(PathBuf, Vec<u8>), DatasetError>
     };
     form.check_size(&path, split, std::fs::metadata(&path).map_err(failed)?.len())?;
     let bytes = std::fs::read(&path).map_err(failed)?;
-    let records = if form == Form::Bin { bytes } else { unpickled(&path, split, &bytes)? };
+    let records = if form == Form::Bin { bytes } else { unpickled(&path, images(split), &bytes)? };
     Ok((path, records))
 }
 
@@ -213,15 +215,35 @@ fn unpack(path: &Path, split: Split) -> Result<(PathBuf, Vec<u8>), DatasetError>
         let place = path.join(entry.name);
         form.check_size(&place, split, entry.size)?;
         let bytes = entry.read()?;
-        let records = if form == Form::Bin { bytes } else { unpickled(&place, split, &bytes)? };
+        let records =
+            if form == Form::Bin { bytes } else { unpickled(&place, images(split), &bytes)? };
         found = Some((place, records));
         Ok(())
     })?;
     found.ok_or_else(|| missing(path.join(Form::Bin.file(split))))
 }
 
+/// Fine labels and pixels of `n` images out of a file's content, which is of the binary form where the name at
+/// the end of `path` is; the official files have 50,000 and 10,000.
+pub fn parse_batch(
+    path: &Path,
+    bytes: &[u8],
+    n: usize,
+) -> Result<(Vec<u32>, Vec<u8>), DatasetError> {
+    let name = path.file_name().and_then(|file| file.to_str()).and_then(Form::of);
+    let (form, _) = name.ok_or_else(|| missing(path.to_owned()))?;
+    if form == Form::Py {
+        return split_up(path, &unpickled(path, n, bytes)?);
+    }
+    if bytes.len() != n * RECORD {
+        let (expected, found) = ((n * RECORD) as u64, bytes.len() as u64);
+        return Err(DatasetError::Size { path: path.to_owned(), expected, found });
+    }
+    split_up(path, bytes)
+}
+
 /// The Python form as records of the binary one.
-fn unpickled(path: &Path, split: Split, bytes: &[u8]) -> Result<Vec<u8>, DatasetError> {
+fn unpickled(path: &Path, n: usize, bytes: &[u8]) -> Result<Vec<u8>, DatasetError> {
     let (tree, _) = pickle::parse(bytes)
         .map_err(|source| DatasetError::Pickle { path: path.to_owned(), source })?;
     let content = |what: &str, expected: String, found: String| DatasetError::Content {
@@ -230,7 +252,6 @@ fn unpickled(path: &Path, split: Split, bytes: &[u8]) -> Result<Vec<u8>, Dataset
         expected,
         found,
     };
-    let n = images(split);
     let coarse = labels(path, &tree, "coarse_labels", n)?;
     let fine = labels(path, &tree, "fine_labels", n)?;
     let root = tree.root();
@@ -268,11 +289,10 @@ fn labels(path: &Path, tree: &Pickle<'_>, key: &str, n: usize) -> Result<Vec<u8>
     }
 }
 
-/// Images out of records, each checked.
-fn split_up(path: &Path, split: Split, records: &[u8]) -> Result<Images, DatasetError> {
-    let n = images(split);
+/// Fine labels and pixels out of records, each checked.
+fn split_up(path: &Path, records: &[u8]) -> Result<(Vec<u32>, Vec<u8>), DatasetError> {
+    let n = records.len() / RECORD;
     let (mut labels, mut pixels) = (Vec::with_capacity(n), Vec::with_capacity(n * IMAGE));
-    let mut counts = [0; FINE.len()];
     for (index, record) in records.chunks_exact(RECORD).enumerate() {
         let (coarse, fine) = (record[0], record[1]);
         if coarse >= COARSE || usize::from(fine) >= FINE.len() {
@@ -284,22 +304,26 @@ fn split_up(path: &Path, split: Split, records: &[u8]) -> Result<Images, Dataset
                 found: format!("{coarse} and {fine}"),
             });
         }
-        counts[usize::from(fine)] += 1;
         labels.push(u32::from(fine));
         pixels.extend_from_slice(&record[2..]);
     }
-    let expected = n / FINE.len();
-    if let Some((class, count)) =
-        counts.into_iter().enumerate().find(|(_, count)| *count != expected)
-    {
-        return Err(DatasetError::Content {
+    Ok((labels, pixels))
+}
+
+/// Every class has as many images as every other.
+fn check_balance(path: &Path, split: Split, labels: &[u32]) -> Result<(), DatasetError> {
+    let mut counts = [0; FINE.len()];
+    labels.iter().for_each(|&label| counts[label as usize] += 1);
+    let expected = labels.len() / FINE.len();
+    let wrong = counts.into_iter().enumerate().find(|(_, count)| *count != expected);
+    wrong.map_or(Ok(()), |(class, count)| {
+        Err(DatasetError::Content {
             path: path.to_owned(),
             what: format!("labels of the {split} split"),
             expected: format!("{expected} images of each class"),
             found: format!("{count} of class {class}: labels were changed or images replaced"),
-        });
-    }
-    Ok(Images::new(&SPEC, split, pixels, labels))
+        })
+    })
 }
 
 fn missing(path: PathBuf) -> DatasetError {

@@ -13,7 +13,7 @@ use zip::{CompressionMethod, ZipArchive};
 
 use super::{content, unreadable};
 use crate::dataset::DatasetError;
-use crate::format::{idx, npy};
+use crate::format::{idx, npy, regular};
 
 /// A form of file with arrays in it, told by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -389,7 +389,7 @@ pub(super) fn beside(images: &Path) -> Result<PathBuf, DatasetError> {
 }
 
 fn open(path: &Path) -> Result<File, DatasetError> {
-    File::open(path).map_err(unreadable(path))
+    regular::open(path).map_err(unreadable(path))
 }
 
 fn archive(path: &Path) -> Result<ZipArchive<BufReader<File>>, DatasetError> {

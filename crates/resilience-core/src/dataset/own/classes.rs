@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::{content, unreadable};
 use crate::dataset::{DatasetError, spec};
+use crate::format::regular;
 
 /// More classes than any model has.
 const MOST: usize = 1 << 16;
@@ -60,12 +61,7 @@ impl Classes {
             return Self::names(path, &names);
         }
         let file = path.parent().unwrap_or(Path::new("")).join(name);
-        let size = std::fs::metadata(&file).map_err(unreadable(&file))?.len();
-        if size > MAX_FILE {
-            let expected = format!("a list of classes, at most {MAX_FILE} bytes");
-            return Err(content(&file, "length", expected, format!("{size} bytes")));
-        }
-        let text = std::fs::read_to_string(&file).map_err(unreadable(&file))?;
+        let text = regular::read_text(&file, MAX_FILE).map_err(unreadable(&file))?;
         let classes = if text.trim_start().starts_with(['{', '[']) {
             json(&file, &text)?
         } else {

@@ -12,6 +12,7 @@ use crate::dataset::locate::check_enough;
 use crate::dataset::pixels::{Image, Intake, Keep, Rows};
 use crate::dataset::{DatasetError, Images, Split};
 use crate::event::{Event, Observer, Unit};
+use crate::format::regular;
 
 /// Endings of pictures that are not read; leaving them out silently would leave images out.
 const FOREIGN: [&str; 7] = ["bmp", "gif", "tif", "tiff", "webp", "ppm", "avif"];
@@ -196,12 +197,7 @@ fn from_folders(folder: &Path, classes: &Classes) -> Result<Listing, DatasetErro
 
 /// A list of files in order, a line for each: its path in the folder, then its class, by number or name.
 fn from_list(folder: &Path, list: &Path, classes: &Classes) -> Result<Listing, DatasetError> {
-    let size = std::fs::metadata(list).map_err(unreadable(list))?.len();
-    if size > MAX_LIST {
-        let expected = format!("at most {MAX_LIST} bytes");
-        return Err(content(list, "length", expected, format!("{size} bytes")));
-    }
-    let text = std::fs::read_to_string(list).map_err(unreadable(list))?;
+    let text = regular::read_text(list, MAX_LIST).map_err(unreadable(list))?;
     let known = match classes {
         Classes::Listed(known) => &known[..],
         _ => &[],

@@ -24,6 +24,7 @@ use serde::Deserialize;
 use super::picture::{Preprocess, Resize};
 use super::{Classes, How, Layout, Own, Parts, Place, Range, name_of, taken, unreadable};
 use crate::dataset::{DatasetError, Split};
+use crate::format::regular;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -59,17 +60,10 @@ enum Sides {
     Two([usize; 2]),
 }
 
-/// A manifest of some fields and a list of classes has no more.
-const MAX_BYTES: u64 = 4 << 20;
-
 /// Reads and checks a manifest; the images are not touched yet.
 pub(super) fn read(path: &Path) -> Result<Own, DatasetError> {
     let wrong = |reason: String| DatasetError::Manifest { path: path.to_owned(), reason };
-    let size = std::fs::metadata(path).map_err(unreadable(path))?.len();
-    if size > MAX_BYTES {
-        return Err(wrong(format!("it has {size} bytes, and none has more than {MAX_BYTES}")));
-    }
-    let text = std::fs::read_to_string(path).map_err(unreadable(path))?;
+    let text = regular::read_text(path, regular::TEXT).map_err(unreadable(path))?;
     let raw: Raw = toml::from_str(&text).map_err(|error| wrong(error.to_string()))?;
     let folder = path.parent().unwrap_or(Path::new(""));
     let preprocess = preprocess(&raw).map_err(&wrong)?;

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
@@ -72,7 +72,7 @@ impl Pair {
         let mut intake = Intake::new(classes.len(), keep);
         let mut seen = Seen::default();
         let mut reader = self.x.stream()?;
-        let mut bytes = vec![0; if n > 0 { coding.bytes() } else { 0 }];
+        let mut bytes = Vec::new();
         for (row, &label) in truth.iter().enumerate() {
             if row.is_multiple_of(256) {
                 if observer.cancelled() {
@@ -80,7 +80,7 @@ impl Pair {
                 }
                 observer.event(Event::Advanced { done: row as u64, detail: String::new() });
             }
-            reader.read_exact(&mut bytes).map_err(unreadable(&self.x.path))?;
+            next(&mut *reader, coding.bytes(), &mut bytes).map_err(unreadable(&self.x.path))?;
             seen.look(&coding, row, &bytes);
             intake.take(label, &coding.image(&bytes));
         }
@@ -112,6 +112,15 @@ impl Pair {
             }),
             _ => Ok(keep),
         }
+    }
+}
+
+/// Reads the next image, for which memory is taken as its bytes come: an archive may claim what it has not.
+fn next(reader: &mut dyn Read, size: usize, bytes: &mut Vec<u8>) -> io::Result<()> {
+    bytes.clear();
+    match reader.take(size as u64).read_to_end(bytes)? {
+        read if read == size => Ok(()),
+        _ => Err(io::ErrorKind::UnexpectedEof.into()),
     }
 }
 

@@ -1,24 +1,27 @@
 //! A picture file as an image of the shape that a model takes.
 
 use std::borrow::Cow;
-use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
 
-use image::{ColorType, DynamicImage, ImageFormat, ImageReader, Limits};
+use image::{ColorType, DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 
 use super::resample::Picture;
 use super::{content, unreadable};
 use crate::dataset::DatasetError;
 use crate::dataset::pixels::Image;
+use crate::format::regular;
 
 /// Endings of the files that are read.
 pub(super) const ENDINGS: [&str; 3] = ["png", "jpg", "jpeg"];
 
 /// Sides that a picture may have; a file of a few bytes may claim billions of pixels.
 const MAX_SIDE: u32 = 1 << 15;
-/// Bytes that its decoder may take.
+/// Bytes that its pixels may take in colour.
 const MAX_BYTES: u64 = 512 << 20;
+/// Bytes that its decoder may take for what lies beside the pixels: a colour profile of some kilobytes may
+/// unpack to all memory.
+const MAX_BESIDE: u64 = 16 << 20;
 
 /// What is done to each picture, in this order, as torchvision's `Resize` and `CenterCrop` do it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,7 +88,7 @@ pub(super) fn read(path: &Path, preprocess: Preprocess) -> Result<Shaped, Datase
 }
 
 fn decoded(path: &Path, channels: usize) -> Result<Picture, DatasetError> {
-    let file = BufReader::new(File::open(path).map_err(unreadable(path))?);
+    let file = BufReader::new(regular::open(path).map_err(unreadable(path))?);
     let mut reader = ImageReader::new(file).with_guessed_format().map_err(unreadable(path))?;
     let broken = |reason: String| DatasetError::Picture { path: path.to_owned(), reason };
     if !matches!(reader.format(), Some(ImageFormat::Png | ImageFormat::Jpeg)) {
@@ -94,18 +97,25 @@ fn decoded(path: &Path, channels: usize) -> Result<Picture, DatasetError> {
     let mut limits = Limits::default();
     limits.max_image_width = Some(MAX_SIDE);
     limits.max_image_height = Some(MAX_SIDE);
-    limits.max_alloc = Some(MAX_BYTES);
+    limits.max_alloc = Some(MAX_BESIDE);
     reader.limits(limits);
-    let decoded = reader.decode().map_err(|error| broken(error.to_string()))?;
-    let (height, width) = (decoded.height() as usize, decoded.width() as usize);
+    let decoder = reader.into_decoder().map_err(|error| broken(error.to_string()))?;
+    // Before anything is decoded: an image of one level has three times as many bytes in colour.
+    let (width, height) = decoder.dimensions();
+    if u64::from(width) * u64::from(height) * 3 > MAX_BYTES {
+        let most = MAX_BYTES / 3;
+        return Err(broken(format!("it has {width} x {height} pixels, and {most} are the most")));
+    }
     if !matches!(
-        decoded.color(),
+        decoder.color_type(),
         ColorType::L8 | ColorType::La8 | ColorType::Rgb8 | ColorType::Rgba8
     ) {
         return Err(broken(
             "it has more than 8 bits a channel, which an image of 256 levels would lose".to_owned(),
         ));
     }
+    let decoded = DynamicImage::from_decoder(decoder).map_err(|error| broken(error.to_string()))?;
+    let (height, width) = (decoded.height() as usize, decoded.width() as usize);
     let pixels = match (channels, decoded) {
         (1, DynamicImage::ImageLuma8(grey)) => grey.into_raw(),
         (1, DynamicImage::ImageLumaA8(grey)) => {

@@ -23,8 +23,8 @@ pub use error::OnnxError;
 pub use graph::{Attribute, Graph, Node, Port};
 
 use self::external::Beside;
-use super::FormatError;
 use super::weights::{check_sha256, sha256, sha256_file};
+use super::{FormatError, regular};
 
 /// The oldest version of the operators that is read.
 pub const OLDEST_OPSET: i64 = 7;
@@ -49,7 +49,7 @@ pub fn read_checked(path: &Path, expected: Option<&str>) -> Result<(Graph, Strin
         let source = OnnxError::TooLarge { what, allowed: limit::FILE, found };
         return Err(FormatError::Onnx { path: path.to_owned(), source: Box::new(source) });
     }
-    let bytes = std::fs::read(path).map_err(refused)?;
+    let bytes = regular::read(path, limit::FILE).map_err(refused)?;
     let alone = sha256(&bytes);
     let check = |found: &str| check_sha256(path, expected, found);
     let graph = parse(path, bytes);
@@ -115,8 +115,8 @@ fn model(bytes: Vec<u8>, beside: &mut Beside) -> Result<Graph, OnnxError> {
     let nodes = graph.nodes.into_iter().map(|raw| node(raw, beside));
     let nodes = nodes.collect::<Result<Vec<_>, OnnxError>>()?;
     // Before IR version 4 initialisers stood among the inputs too.
-    let is_given =
-        |port: &&proto::ValueInfo| !initialisers.iter().any(|(name, _)| *name == port.name);
+    let initial: HashSet<&str> = initialisers.iter().map(|(name, _)| name.as_str()).collect();
+    let is_given = |port: &&proto::ValueInfo| !initial.contains(port.name.as_str());
     let inputs: Vec<Port> = graph.inputs.iter().filter(is_given).map(port).collect();
     let outputs: Vec<Port> = graph.outputs.iter().map(port).collect();
     if outputs.is_empty() {

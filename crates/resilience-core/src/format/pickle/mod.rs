@@ -14,6 +14,10 @@ use std::borrow::Cow;
 
 pub use allowed::Function;
 
+/// Bytes of a text that may be a name. A name is shared by whatever refers to it, by two bytes each: were it as
+/// long as the file, looking at all of those would take its length squared.
+const LONGEST_NAME: usize = 4096;
+
 /// A value's place in its [`Pickle`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct NodeId(u32);
@@ -90,12 +94,12 @@ impl<'a> Pickle<'a> {
             .map(|(_, index)| NodeId(index))
     }
 
-    /// The text there, where it is one; a Python 2 `str` counts if it is valid UTF-8.
+    /// The text there, where it is one that can be a name; a Python 2 `str` counts if it is valid UTF-8.
     #[must_use]
     pub fn text(&self, id: NodeId) -> Option<&str> {
         match self.node(id) {
-            Node::Text(text) => Some(text),
-            Node::Bytes(bytes) => std::str::from_utf8(bytes).ok(),
+            Node::Text(text) if text.len() <= LONGEST_NAME => Some(text),
+            Node::Bytes(bytes) if bytes.len() <= LONGEST_NAME => std::str::from_utf8(bytes).ok(),
             _ => None,
         }
     }

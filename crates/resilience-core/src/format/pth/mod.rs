@@ -61,7 +61,7 @@ fn build(
     storage: impl FnMut(&tensor::StorageRef) -> Result<Storage, FormatError>,
 ) -> Result<(StateDict, Found), FormatError> {
     let found = search::state_dict(path, pickle)?;
-    let entries = named(path, pickle, found.dict)?;
+    let entries = named(path, pickle, found.dict, allowance(file_size))?;
     Ok((gather(path, file_size, entries, storage)?, found))
 }
 
@@ -105,22 +105,44 @@ fn memory(entries: &[(String, TensorRef)]) -> u64 {
         .fold(0, |sum, bytes| sum.saturating_add(bytes.unwrap_or(u64::MAX)))
 }
 
+/// What describes tensors takes memory too: shapes, keys and parts of names are shared in a file, not here.
+struct Described<'a> {
+    path: &'a Path,
+    wanted: u64,
+    allowed: u64,
+}
+
+impl Described<'_> {
+    fn add(&mut self, bytes: usize) -> Result<(), FormatError> {
+        self.wanted = self.wanted.saturating_add(bytes as u64);
+        let Self { path, wanted, allowed } = *self;
+        if wanted > allowed {
+            return Err(FormatError::TooLarge { path: path.to_owned(), wanted, allowed });
+        }
+        Ok(())
+    }
+}
+
 /// The named tensors of the state dict; later entries of the same name replace earlier ones, as in
-/// Python.
+/// Python. What describes them may take so many bytes.
 fn named(
     path: &Path,
     pickle: &Pickle<'_>,
     dict: NodeId,
+    allowed: u64,
 ) -> Result<Vec<(String, TensorRef)>, FormatError> {
     let Node::Dict(items) = pickle.node(dict) else { return Ok(Vec::new()) };
     let mut entries: Vec<(String, TensorRef)> = Vec::new();
     let mut places: HashMap<String, usize> = HashMap::new();
+    let mut memory = Described { path, wanted: 0, allowed };
     for (key, value) in items {
         let Some(name) = pickle.text(*key) else { continue };
         if !tensor::is_one(pickle, *value) {
             continue;
         }
         let tensor = TensorRef::read(path, pickle, *value, name)?;
+        // Its name stands in both collections.
+        memory.add(2 * name.len() + tensor.described())?;
         match places.entry(name.to_owned()) {
             Entry::Occupied(place) => {
                 entries[*place.get()].1 = tensor;

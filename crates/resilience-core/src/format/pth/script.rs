@@ -2,18 +2,18 @@
 //! is checked and its weights are read; its code is libtorch's to run.
 
 use std::collections::HashSet;
-use std::fs::File;
 use std::io::{self, BufReader, Read, Seek};
 use std::path::Path;
 
 use zip::ZipArchive;
 
+use super::Described;
 use super::tensor::{self, TensorRef};
 use super::zipped::{self, Archive};
-use crate::format::FormatError;
 use crate::format::array::StateDict;
 use crate::format::pickle::{Function, Node, NodeId, Pickle};
 use crate::format::weights::{check_sha256, sha256};
+use crate::format::{FormatError, regular};
 
 /// Modules within modules that are followed; real networks have a dozen.
 const MAX_DEPTH: usize = 64;
@@ -34,7 +34,7 @@ pub struct Script {
 /// Whether the file there is one; only its directory of entries is read. A file that cannot be read is none.
 #[must_use]
 pub fn is_script_file(path: &Path) -> bool {
-    let Ok(file) = File::open(path) else { return false };
+    let Ok(file) = regular::open(path) else { return false };
     ZipArchive::new(BufReader::new(file)).is_ok_and(|archive| says_so(&archive))
 }
 
@@ -50,7 +50,7 @@ pub(super) fn is_one<R: Read + Seek>(archive: &ZipArchive<R>, root: &str) -> boo
 /// Reads the file with its SHA-256, which must be `expected` where that is given; it is compared before
 /// anything is parsed.
 pub fn read_script(path: &Path, expected: Option<&str>) -> Result<(Script, String), FormatError> {
-    let bytes = std::fs::read(path)
+    let bytes = regular::read(path, u64::MAX)
         .map_err(|source| FormatError::Read { path: path.to_owned(), source })?;
     let found = sha256(&bytes);
     check_sha256(path, expected, &found)?;
@@ -75,7 +75,9 @@ pub fn parse_script(path: &Path, bytes: Vec<u8>) -> Result<Script, FormatError> 
     let part = format!("{root}data.pkl");
     let pickled = zipped::whole(path, &mut archive, &part, super::allowance(size))?;
     let tree = zipped::tree(path, part, &pickled)?;
-    let entries = Walk { path, pickle: &tree, seen: HashSet::new(), entries: Vec::new() }.run()?;
+    let memory = Described { path, wanted: 0, allowed: super::allowance(size) };
+    let walk = Walk { path, pickle: &tree, seen: HashSet::new(), entries: Vec::new(), memory };
+    let entries = walk.run()?;
     let state = super::gather(path, size, entries, |storage| {
         zipped::storage(path, &mut archive, &root, storage, big_endian)
     })?;
@@ -129,6 +131,7 @@ struct Walk<'a> {
     /// Modules are shared, and a hostile file may have circles of them: each is looked into once.
     seen: HashSet<NodeId>,
     entries: Vec<(String, TensorRef)>,
+    memory: Described<'a>,
 }
 
 impl Walk<'_> {
@@ -165,6 +168,7 @@ impl Walk<'_> {
             let name = format!("{before}{key}");
             if tensor::is_one(self.pickle, value) {
                 let tensor = TensorRef::read(self.path, self.pickle, value, &name)?;
+                self.memory.add(name.len() + tensor.described())?;
                 self.entries.push((name, tensor));
             } else {
                 self.within(value, &format!("{name}."), depth - 1)?;

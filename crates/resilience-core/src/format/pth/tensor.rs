@@ -92,6 +92,14 @@ impl TensorRef {
         Err(wrong("a tensor", pickle.describe(id)))
     }
 
+    /// Bytes that this description itself takes.
+    pub fn described(&self) -> usize {
+        size_of::<Self>()
+            + self.storage.key.len()
+            + size_of_val(&self.shape[..])
+            + size_of_val(&self.strides[..])
+    }
+
     /// How many numbers it has; `None` beyond 64 bits.
     fn count(&self) -> Option<usize> {
         self.shape.iter().try_fold(1_usize, |n, &side| n.checked_mul(side))

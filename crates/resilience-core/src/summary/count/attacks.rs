@@ -1,7 +1,7 @@
 //! Attacks by themselves: on all images, and as points of a curve.
 
 use super::super::{AttackSummary, Correct, CurvePoint, CurveSummary, Unchanged};
-use super::found::{Attacked, Found};
+use super::found::{Attacked, Found, MOST_CLASS};
 use crate::metric;
 use crate::record::{CleanOutcome, Scope};
 
@@ -22,7 +22,9 @@ pub fn count(found: &Found) -> (Vec<AttackSummary>, Vec<CurveSummary>) {
         if attacked.record.curve {
             add_point(&mut curves, attacked, clean);
         } else {
-            attacks.push(attack(attacked, found.record.dataset.classes.len(), clean));
+            // A row and a column for each: a list of names may be longer than what is counted.
+            let classes = found.record.dataset.classes.len().min(MOST_CLASS as usize + 1);
+            attacks.push(attack(attacked, classes, clean));
         }
     }
     (attacks, curves)

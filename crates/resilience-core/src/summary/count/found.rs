@@ -73,7 +73,7 @@ impl Found {
 
 /// The moves are a square of so many classes, so that a damaged number must not ask for all
 /// memory: a thousand classes, as `ImageNet` has, take 8 MB for each attack.
-const MOST_CLASS: u32 = 999;
+pub const MOST_CLASS: u32 = 999;
 
 fn check_classes(
     store: &RunStore,
