@@ -22,7 +22,11 @@ ARGS ?=
 export MODEL WEIGHTS AUTOATTACK
 ROUNDS ?= 5
 
-.PHONY: help libtorch build reproduce test test-full test-cuda test-slurm lint doc bench clean
+# make fuzz SECONDS=60 TARGET="onnx pickle"; all targets without any named.
+SECONDS ?= 60
+TARGET ?=
+
+.PHONY: help libtorch build reproduce test test-full fuzz test-cuda test-slurm lint doc bench clean
 
 help:  ## print this list (the default)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -42,6 +46,9 @@ test: lint doc  ## check the format, lint, build the documentation, run the test
 
 test-full: lint doc  ## the same with the slow tests (whole data sets)
 	@$(WITH_LIBTORCH) $(CARGO) test $(CARGO_FLAGS) -- --include-ignored
+
+fuzz:  ## hand damaged files to every parser, a minute each: SECONDS=60 TARGET=onnx (needs cargo-fuzz)
+	@scripts/fuzz.sh $(SECONDS) $(TARGET)
 
 test-cuda:  ## hold networks on a CUDA device against the same on the processor (needs such a device)
 	@$(WITH_LIBTORCH) $(CARGO) test --locked -p resilience --features cuda-tests --test cuda && \

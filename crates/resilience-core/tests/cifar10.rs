@@ -4,7 +4,6 @@
 
 mod common;
 
-use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use resilience_core::dataset::{DatasetError, Images, Places, Split, find};
@@ -147,41 +146,6 @@ fn archive() {
     std::fs::write(&path, &damaged).unwrap();
     let error = load(&path, Split::Test).unwrap_err();
     assert!(matches!(error, DatasetError::Archive { .. }), "{error}");
-}
-
-/// Would catch a name in an archive that leads out of it, a second batch of the same name, and an
-/// archive that unpacks without end.
-#[test]
-fn hostile_archives() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("cifar-10-binary.tar.gz");
-    let bytes = made_up();
-    let twice = [("a/test_batch.bin", &bytes[..]), ("b/test_batch.bin", &bytes[..])];
-    std::fs::write(&path, pack(&twice)).unwrap();
-    let error = load(&path, Split::Test).unwrap_err().to_string();
-    assert!(error.contains("a second one"), "{error}");
-
-    let before = std::fs::read_dir(folder.path()).unwrap().count();
-    std::fs::write(&path, pack(&[("x/escape", b"x"), ("x/test_batch.bin", &bytes)])).unwrap();
-    load(&path, Split::Test).unwrap();
-    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), before);
-
-    let mut builder = tar::Builder::new(gzip());
-    let mut header = tar::Header::new_gnu();
-    header.set_entry_type(tar::EntryType::Symlink);
-    header.set_size(0);
-    builder.append_link(&mut header, "x/test_batch.bin", "/etc/passwd").unwrap();
-    std::fs::write(&path, builder.into_inner().unwrap().finish().unwrap()).unwrap();
-    let error = load(&path, Split::Test).unwrap_err().to_string();
-    assert!(error.contains("a link or folder"), "{error}");
-
-    let mut builder = tar::Builder::new(gzip());
-    let mut header = tar::Header::new_gnu();
-    header.set_size(600 << 20);
-    builder.append_data(&mut header, "x/bomb", io::repeat(0).take(600 << 20)).unwrap();
-    std::fs::write(&path, builder.into_inner().unwrap().finish().unwrap()).unwrap();
-    let error = load(&path, Split::Test).unwrap_err().to_string();
-    assert!(error.contains("unpacks to more than"), "{error}");
 }
 
 fn gzip() -> flate2::write::GzEncoder<Vec<u8>> {

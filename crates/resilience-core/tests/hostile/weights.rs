@@ -1,7 +1,4 @@
-//! Files that lie: whatever a file says, reading it ends in a result or in an error that names the
-//! file, never in a panic, a hang or gigabytes of memory.
-
-#![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
+//! Weights: PyTorch's two forms and safetensors.
 
 use std::io::{Cursor, Write};
 use std::path::Path;
@@ -12,6 +9,8 @@ use resilience_core::format::array::StateDict;
 use resilience_core::format::weights::{parse_weights, read_weights};
 use resilience_core::format::{FormatError, pickle, pth, safetensors};
 use zip::write::{SimpleFileOptions, ZipWriter};
+
+use super::memory::peak_of;
 
 const NAME: &str = "hostile.pth";
 
@@ -164,8 +163,38 @@ fn overlapping_storages_are_bounded() {
         archive(format!("(d{}.", entries.concat()).as_bytes(), &[("0", &bytes)])
     };
     assert_eq!(read(&pickled(2)).unwrap().entries.len(), 2);
-    let error = read(&pickled(100)).unwrap_err();
+    let hostile = pickled(100);
+    let (result, peak) = peak_of(|| read(&hostile));
+    let error = result.unwrap_err();
     assert!(matches!(error, FormatError::TooLarge { .. }), "{error}");
+    assert!(peak < 16 << 20, "{peak}");
+}
+
+/// Would catch a name, a key or a shape that many tensors share in the file being held, or looked at, once for
+/// each: here a hundred thousand tensors of a few bytes have a key of a megabyte, or one of four thousand
+/// bytes, or names of a megabyte, or sixty-four sides.
+#[test]
+fn shared_descriptions_are_bounded() {
+    const MANY: usize = 100_000;
+    let long = "k".repeat(1 << 20);
+    let with_key = |key: &str| tensor(key, "I16\n", "I0\n", "I2\n", "I1\n");
+    let sides = tensor("0", "I16\n", "I0\n", &"I1\n".repeat(64), &"I1\n".repeat(64));
+    let named: String = (0..MANY).map(|place| format!("S'{place}'\ng0\ns")).collect();
+    let same = format!("g1\ng0\ns").repeat(MANY);
+    let plain = with_key("0");
+    for (what, pickled) in [
+        ("a long key", format!("{}p0\n0(d{named}.", with_key(&long))),
+        ("a key", format!("{}p0\n0(d{named}.", with_key(&long[..4000]))),
+        ("sides", format!("{sides}p0\n0(d{named}.")),
+        ("a long name", format!("{plain}p0\n0S'{long}'\np1\n0(d{same}.")),
+        ("a long name of text", format!("{plain}p0\n0V{long}\np1\n0(d{same}.")),
+    ] {
+        let bytes = archive(pickled.as_bytes(), &[("0", &[7; 16])]);
+        let (result, peak) = peak_of(|| read(&bytes));
+        // What has no name that can be one is no tensor of the state dict.
+        assert!(result.is_ok_and(|s| s.entries.is_empty()) == what.contains("name"), "{what}");
+        assert!(peak < 64 << 20, "{what}: {peak} bytes of a file of {}", bytes.len());
+    }
 }
 
 /// Would catch an entry that unpacks to far more than the pickle says, and a pickle that does.
@@ -173,10 +202,15 @@ fn overlapping_storages_are_bounded() {
 fn zip_bombs_are_refused() {
     let zeros = vec![0; 64 << 20];
     let pickled = format!("(dS'w'\n{}s.", tensor("0", "I16\n", "I0\n", "I2\n", "I1\n"));
-    let error = read(&archive(pickled.as_bytes(), &[("0", &zeros)])).unwrap_err().to_string();
-    assert!(error.contains("expected 16 bytes or fewer"), "{error}");
-    let error = read(&archive(&vec![b'N'; 64 << 20], &[])).unwrap_err().to_string();
+    let bomb = archive(pickled.as_bytes(), &[("0", &zeros)]);
+    let (result, peak) = peak_of(|| read(&bomb));
+    let error = result.unwrap_err().to_string();
+    assert!(error.contains("expected 16 bytes or fewer") && peak < 1 << 20, "{error}, {peak}");
+    let bomb = archive(&vec![b'N'; 64 << 20], &[]);
+    let (result, peak) = peak_of(|| read(&bomb));
+    let error = result.unwrap_err().to_string();
     assert!(error.contains("or fewer") || error.contains("more than"), "{error}");
+    assert!(peak < 64 << 20, "{peak}");
 }
 
 /// Would catch an entry's name being taken for a path: names that lead out of the archive are looked up
