@@ -53,8 +53,8 @@ def saved(value: object, **options: object) -> bytes:
 def repacked(file: bytes) -> bytes:
     """PyTorch's archive without the padding, which is most of a small one."""
     with zipfile.ZipFile(io.BytesIO(file)) as archive:
-        names = ("data.pkl", "byteorder", "data/0", "data/1")
-        entries = {name: archive.read(name) for name in archive.namelist() if name.endswith(names)}
+        wanted = [name for name in archive.namelist() if name.endswith(("data.pkl", "byteorder")) or "/data/" in name]
+        entries = {name: archive.read(name) for name in wanted}
     return zipped(entries)
 
 
@@ -187,7 +187,7 @@ def pictures() -> None:
         out = io.BytesIO()
         image.save(out, "JPEG" if name.endswith("jpg") else "PNG", **options)
         write("picture", name, out.getvalue())
-    write("picture_list", "names.txt", "# a list\na/1.png cat\nb/1.png, dog\n")
+    write("picture_list", "names.txt", "# a list\na/1.png cat\nb/1.png,dog\n")
     write("picture_list", "numbers.txt", "a/1.png\t0\n./b/1.png 1\n")
     write("class_index", "index.json", '{"0": ["n01", "tench"], "1": ["n02", "goldfish"]}')
     write("class_index", "list.json", '["n01", "n02"]')

@@ -1,7 +1,5 @@
 //! ONNX files that are honest; `hostile/networks.rs` has such that lie.
 
-#![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
-
 use std::path::{Path, PathBuf};
 
 use resilience_core::format::FormatError;

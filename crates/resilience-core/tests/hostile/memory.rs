@@ -67,6 +67,6 @@ fn memory_is_counted() {
         vec![1_u8; 1 << 10]
     });
     assert!((1 << 20..1 << 21).contains(&peak), "{peak}");
-    let (_, peak) = peak_of(|| drop(kept));
+    let ((), peak) = peak_of(|| drop(kept));
     assert_eq!(peak, 0);
 }

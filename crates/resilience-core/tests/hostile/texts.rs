@@ -36,7 +36,7 @@ fn nonsense_is_refused() {
         ("a dotted key", format!("{}a = 1", "a.".repeat(DEEP))),
         ("a dotted table", format!("[{}a]", "a.".repeat(DEEP))),
         ("a dotted list", format!("[[{}a]]", "a.".repeat(DEEP))),
-        ("many tables", (0..20_000).map(|n| format!("[a{n}]\n")).collect()),
+        ("many tables", (0..20_000).map(|n| format!("[a{n}]")).collect::<Vec<_>>().join("\n")),
         ("a long key", format!("{} = 1", "k".repeat(1 << 20))),
         ("a long text", format!("name = '{}'", "k".repeat(1 << 20))),
         ("a large number", format!("version = {}", "9".repeat(10_000))),

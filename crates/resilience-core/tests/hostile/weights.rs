@@ -179,8 +179,9 @@ fn shared_descriptions_are_bounded() {
     let long = "k".repeat(1 << 20);
     let with_key = |key: &str| tensor(key, "I16\n", "I0\n", "I2\n", "I1\n");
     let sides = tensor("0", "I16\n", "I0\n", &"I1\n".repeat(64), &"I1\n".repeat(64));
-    let named: String = (0..MANY).map(|place| format!("S'{place}'\ng0\ns")).collect();
-    let same = format!("g1\ng0\ns").repeat(MANY);
+    let named: Vec<_> = (0..MANY).map(|place| format!("S'{place}'\ng0\ns")).collect();
+    let named = named.concat();
+    let same = "g1\ng0\ns".repeat(MANY);
     let plain = with_key("0");
     for (what, pickled) in [
         ("a long key", format!("{}p0\n0(d{named}.", with_key(&long))),

@@ -313,7 +313,9 @@ fn split_up(path: &Path, records: &[u8]) -> Result<(Vec<u32>, Vec<u8>), DatasetE
 /// Every class has as many images as every other.
 fn check_balance(path: &Path, split: Split, labels: &[u32]) -> Result<(), DatasetError> {
     let mut counts = [0; FINE.len()];
-    labels.iter().for_each(|&label| counts[label as usize] += 1);
+    for &label in labels {
+        counts[label as usize] += 1;
+    }
     let expected = labels.len() / FINE.len();
     let wrong = counts.into_iter().enumerate().find(|(_, count)| *count != expected);
     wrong.map_or(Ok(()), |(class, count)| {
