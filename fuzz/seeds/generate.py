@@ -115,6 +115,47 @@ def graphs() -> None:
         [half, helper.make_tensor("g", TensorProto.FLOAT, [2, 3], [0.25] * 6)], 13))
 
 
+class Module(torch.nn.Module):
+    """Modules within a module, a buffer, a list of numbers, weights that are shared."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = torch.nn.Linear(2, 2)
+        self.second = torch.nn.Linear(2, 2)
+        self.second.weight = self.first.weight
+        self.register_buffer("scale", torch.ones(1))
+        self.sizes = [1, 2]
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.second(self.first(x)) * self.scale * self.sizes[0]
+
+
+def scripts() -> None:
+    out = io.BytesIO()
+    torch.jit.save(torch.jit.script(Module().eval()), out)
+    with zipfile.ZipFile(out) as archive:
+        # What only says where the module was made is left out.
+        wanted = [name for name in archive.namelist() if not name.endswith(".debug_pkl")]
+        entries = {name: archive.read(name) for name in wanted}
+    write("torchscript", "scripted.pt", zipped(entries))
+    write("torchscript", "deflated.pt", zipped(entries, zipfile.ZIP_DEFLATED))
+    tensor = b"X\x06\x00\x00\x00weight" + TENSOR
+    nested = module(b"X\x04\x00\x00\x00conv" + module(tensor) + tensor)
+    write("torchscript_pickle", "nested.pkl", b"\x80\x02" + nested + b".")
+
+
+# A matrix of two by two numbers in the storage 0 of sixteen.
+TENSOR = (
+    b"ctorch._utils\n_rebuild_tensor_v2\n((X\x07\x00\x00\x00storagectorch\nFloatStorage\nX\x01\x00\x00\x000"
+    b"X\x03\x00\x00\x00cpuK\x10tQK\x00(K\x02K\x02t(K\x02K\x01t\x89ccollections\nOrderedDict\n)RtR"
+)
+
+
+def module(attributes: bytes) -> bytes:
+    """A module with these attributes."""
+    return b"c__torch__\nModule\n)\x81}(" + attributes + b"ub"
+
+
 def batches() -> None:
     pixels = (numpy.arange(2 * 3072) % 251).astype("u1").reshape(2, 3072)
     write("cifar10_binary", "two.bin", b"".join(bytes([label]) + image.tobytes() for label, image in zip((9, 0), pixels)))
@@ -294,5 +335,5 @@ def runs() -> None:
 
 
 if __name__ == "__main__":
-    for make in (weights, graphs, batches, archives, arrays, pictures, written, runs):
+    for make in (weights, graphs, scripts, batches, archives, arrays, pictures, written, runs):
         make()

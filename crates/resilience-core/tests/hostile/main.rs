@@ -15,6 +15,7 @@ mod parsers;
 mod pictures;
 mod places;
 mod records;
+mod scripts;
 mod seeds;
 mod stores;
 mod texts;

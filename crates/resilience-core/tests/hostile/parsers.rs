@@ -9,7 +9,7 @@ use std::path::Path;
 use resilience_core::comparison;
 use resilience_core::dataset::{Images, Places, Split, cifar10, cifar100, find};
 use resilience_core::event::Silent;
-use resilience_core::format::{onnx, pickle, weights};
+use resilience_core::format::{onnx, pickle, pth, weights};
 use resilience_core::leaderboard;
 use resilience_core::manifest::{Described, Manifest};
 use resilience_core::method::Method;
@@ -34,6 +34,8 @@ pub const PARSERS: &[(&str, Parser)] = &[
     ("pth_legacy", checkpoint),
     ("safetensors", checkpoint),
     ("onnx", onnx),
+    ("torchscript", torchscript),
+    ("torchscript_pickle", torchscript_pickle),
     // Data sets.
     ("cifar10_binary", cifar10_binary),
     ("cifar10_python", cifar10_python),
@@ -92,6 +94,18 @@ pub fn pth_pickle(bytes: &[u8]) -> bool {
 
 pub fn onnx(bytes: &[u8]) -> bool {
     onnx::parse_onnx(Path::new(NOWHERE), bytes.to_vec()).is_ok()
+}
+
+/// A network with its code, whose weights alone are read here.
+pub fn torchscript(bytes: &[u8]) -> bool {
+    pth::parse_script(Path::new(NOWHERE), bytes.to_vec()).is_ok()
+}
+
+/// The modules of one, in an archive whose checksums fit.
+pub fn torchscript_pickle(bytes: &[u8]) -> bool {
+    let [data, constants, storage] =
+        [("a/data.pkl", bytes), ("a/constants.pkl", b"\x80\x02)."), ("a/data/0", &[7; 64])];
+    torchscript(&files::zip(&[data, constants, storage]))
 }
 
 pub fn cifar10_binary(bytes: &[u8]) -> bool {

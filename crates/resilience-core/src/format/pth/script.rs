@@ -165,13 +165,13 @@ impl Walk<'_> {
         let attributes = self.attributes(id).unwrap_or_default().to_vec();
         for (key, value) in attributes {
             let Some(key) = self.pickle.text(key) else { continue };
-            let name = format!("{before}{key}");
             if tensor::is_one(self.pickle, value) {
+                let name = format!("{before}{key}");
                 let tensor = TensorRef::read(self.path, self.pickle, value, &name)?;
                 self.memory.add(name.len() + tensor.described())?;
                 self.entries.push((name, tensor));
-            } else {
-                self.within(value, &format!("{name}."), depth - 1)?;
+            } else if self.attributes(value).is_some() {
+                self.within(value, &format!("{before}{key}."), depth - 1)?;
             }
         }
         Ok(())

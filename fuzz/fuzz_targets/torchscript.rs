@@ -1,0 +1,3 @@
+#![no_main]
+
+resilience_fuzz::target!("torchscript");
