@@ -77,7 +77,7 @@ fn modules_agree_with_pytorch() {
         let gradient = gradient(&model, &images);
         assert_eq!(model.is_differentiable(), !case["gradient"].is_null(), "{name}");
         if case["gradient"].is_null() {
-            assert_eq!(gradient.abs().max().double_value(&[]), 0.0, "{name}");
+            assert!(gradient.abs().max().double_value(&[]) < f64::MIN_POSITIVE, "{name}");
         } else {
             let found = formula::digest(&gradient.to_kind(Kind::Double), 9951);
             let expected = formula::expected_digest(&case["gradient"]);
