@@ -351,6 +351,7 @@ fn a_few_hundred_steps_defend() {
     let Some(data) = common::shared("cifar10") else { return };
     let images = load(data.to_str().unwrap(), Split::Train, 26_000);
     let mut first: Option<Rc<dyn Differentiable>> = None;
+    let mut wrong = Vec::new();
     for spec in recipe::RECIPES {
         let floor = match spec.id {
             "standard" | "ensemble-at" | "distillation" => None,
@@ -377,8 +378,11 @@ fn a_few_hundred_steps_defend() {
         let mut context = Context { observer: &mut Silent, clock: &Stopped };
         let epochs = run(&mut context, &model, &images, &plan).unwrap().epochs;
         let held = epochs[1].validation.unwrap();
-        assert!(held.clean > 0.3, "{}: {held:?}", spec.id);
-        assert_eq!(held.pgd > floor.unwrap_or(0.14), floor.is_some(), "{}: {held:?}", spec.id);
+        println!("{}: {held:?}", spec.id);
+        if held.clean <= 0.3 || (held.pgd > floor.unwrap_or(0.14)) != floor.is_some() {
+            wrong.push((spec.id, held));
+        }
         first = first.or_else(|| Some(Rc::new(model)));
     }
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }
