@@ -77,7 +77,8 @@ pub enum Command {
     Bench(Bench),
     /// Fetch the published weights of models by their manifests.
     Pull(Pull),
-    /// Say what a model's file is, weights or an ONNX graph, and write a manifest to start from.
+    /// Say what a model's file is, weights, an ONNX graph or a TorchScript module, and write a manifest to start
+    /// from.
     Inspect(Inspect),
     /// List what the program knows.
     List(List),
@@ -197,8 +198,8 @@ impl Normalisation {
 )]
 pub struct Eval {
     /// A manifest (TOML) of a model or an ensemble, a weights file with --arch (and --mean, --std), an
-    /// ONNX file (with --mean, --std, unless it normalises by itself), or a known model's name (see
-    /// `resilience list models`).
+    /// ONNX or TorchScript file (with --mean, --std, unless it normalises by itself), or a known model's
+    /// name (see `resilience list models`).
     #[arg(required_unless_present = "resume", value_name = "MODEL")]
     pub models: Vec<String>,
     /// The architecture of MODELs that are weights files, with its parameters where they are not the
@@ -407,8 +408,8 @@ pub struct Report {
 )]
 pub struct Bench {
     /// A manifest (TOML) of a model or an ensemble, a weights file with --arch (and --mean, --std), an
-    /// ONNX file (with --mean, --std, unless it normalises by itself), or a known model's name (see
-    /// `resilience list models`).
+    /// ONNX or TorchScript file (with --mean, --std, unless it normalises by itself), or a known model's
+    /// name (see `resilience list models`).
     #[arg(value_name = "MODEL")]
     pub model: String,
     /// The architecture of a MODEL that is a weights file.

@@ -246,9 +246,16 @@ fn check_takes(takes: &Takes, dataset: Option<&str>, images: &Images) -> Result<
         return Ok(());
     }
     let of = dataset.map(|name| format!(" with the classes of {name}")).unwrap_or_default();
+    let tried = if takes.tried {
+        " (its file states no size, and of the usual ones this is the first that it takes: another stands in a \
+         manifest, input_size = [height, width])"
+    } else {
+        ""
+    };
+    let (input, classes_known) = (takes.input, takes.classes);
     Err(CliError::Mismatch {
         model: takes.title.clone(),
-        expected: format!("images{of} of shape {:?} and {} classes", takes.input, takes.classes),
+        expected: format!("images{of} of shape {input:?} and {classes_known} classes{tried}"),
         dataset: images.name().to_owned(),
         found: format!("images of shape {shape:?} and {classes} classes{}", named(images)),
     })

@@ -16,23 +16,29 @@ pub struct Takes {
     pub input: [i64; 3],
     /// Number of classes.
     pub classes: i64,
+    /// Whether neither the file nor a manifest states the size of the images, so that it was found by trying.
+    pub tried: bool,
 }
 
 impl Takes {
     /// Those of a network of the zoo.
     pub fn architecture(id: &str) -> Result<Self, CliError> {
         let spec = zoo::find(id)?;
-        Ok(Self { title: spec.title(), input: spec.input, classes: spec.classes })
+        let (input, classes) = (spec.input, spec.classes);
+        Ok(Self { title: spec.title(), input, classes, tried: false })
     }
 
     /// Those of a loaded graph.
     pub fn onnx(manifest: &Manifest, model: &Onnx) -> Self {
-        Self { title: manifest.name.clone(), input: model.shape(), classes: model.classes() }
+        let (input, classes) = (model.shape(), model.classes());
+        Self { title: manifest.name.clone(), input, classes, tried: false }
     }
 
     /// Those of a loaded module.
     pub fn script(manifest: &Manifest, model: &Script) -> Self {
-        Self { title: manifest.name.clone(), input: model.shape(), classes: model.classes() }
+        let (input, classes) = (model.shape(), model.classes());
+        let tried = manifest.input_size.is_none();
+        Self { title: manifest.name.clone(), input, classes, tried }
     }
 
     /// Those of a manifest's network. A graph says them itself: its file is read, and where it states no
@@ -53,7 +59,7 @@ impl Takes {
         let (input, classes) = Onnx::stated(&graph, size)?;
         let title = manifest.name.clone();
         if let Some(classes) = classes {
-            return Ok(Self { title, input, classes });
+            return Ok(Self { title, input, classes, tried: false });
         }
         let model = Onnx::load(&graph, manifest.mean, manifest.std, size)?;
         Ok(Self::onnx(manifest, &model))

@@ -218,7 +218,9 @@ impl Transfer<'_> {
     /// Unreachable at first; broken off where something came just now.
     fn no_answer(&self, reason: String) -> DownloadError {
         let url = self.url.to_owned();
-        if self.came {
+        if self.observer.cancelled() {
+            DownloadError::Cancelled { url, done: self.done, size: self.size }
+        } else if self.came {
             DownloadError::Interrupted { url, done: self.done, size: self.size, reason }
         } else {
             DownloadError::Unreachable { url, reason }

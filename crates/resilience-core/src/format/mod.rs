@@ -4,6 +4,7 @@
 //! [`weights::read_weights`] is the door for weights: it tells the form by the file's content.
 //! [`onnx::read_checked`] and [`pth::read_script`] are those for networks.
 
+pub(crate) mod archive;
 pub mod array;
 pub mod atomic;
 pub mod checkpoint;

@@ -6,7 +6,7 @@ use resilience_core::format::array::StateDict;
 use resilience_core::format::pth::Script as File;
 use resilience_core::record::LayerRecord;
 use resilience_core::view::View;
-use tch::{CModule, IValue, Kind, TchError, Tensor};
+use tch::{CModule, Device, IValue, Kind, TchError, Tensor};
 
 use super::input::Input;
 use super::trial::{self, Rows, Trial};
@@ -30,7 +30,7 @@ pub struct Script {
     shape: [i64; 3],
     classes: i64,
     rows: Rows,
-    /// Whether a gradient comes back to the pixels.
+    /// Whether a gradient comes back to the pixels that is not zero everywhere.
     differentiable: bool,
     parameters: u64,
     /// The same network in our own layers, where it was found to be one of the zoo.
@@ -55,7 +55,8 @@ impl Script {
             let Ok(normalise) = normalise else { continue };
             let input = Input { normalise: Rc::new(normalise), noise: 0.0, levels: None };
             match Self::of(Rc::clone(&module), input, shape, &file.state) {
-                Ok(model) => return Ok(model),
+                // What it gives for images that it takes is what it is.
+                answer @ (Ok(_) | Err(EngineError::Output { .. })) => return answer,
                 Err(error) => first = first.or(Some(error)),
             }
         }
@@ -121,7 +122,7 @@ impl Script {
         &self.rows
     }
 
-    /// Whether a gradient comes back to the pixels. It may still be zero.
+    /// Whether a gradient comes back to the pixels that is not zero everywhere.
     #[must_use]
     pub const fn is_differentiable(&self) -> bool {
         self.differentiable
@@ -142,8 +143,8 @@ impl Script {
              make it faster",
         );
         let blocked = (!self.differentiable).then(|| {
-            let cause = "no gradient comes back to its pixels (detach, no_grad, argmax or integers stand in \
-                         the way)";
+            let cause = "no gradient comes back to its pixels, or nothing but zeros (detach, no_grad, argmax, \
+                         rounding or integers stand in the way)";
             match self.twin() {
                 Some(twin) => format!(
                     "{cause}; it has the weights and the logits of {twin}, and attacks look at that"
@@ -184,20 +185,23 @@ impl Script {
 
     /// Normalised images `[n,c,h,w]` in one pass.
     fn together(&self, images: &Tensor) -> Result<Tensor, EngineError> {
+        let (n, kind) = (images.size()[0], images.f_kind()?);
         // The executor would compile the module anew after some passes, and answer differently by the last
         // bits then. The choice is this thread's.
         tch::jit::f_set_graph_executor_optimize(false)?;
-        let given = self.module.forward_is(&[IValue::Tensor(images.f_to_device(device())?)]);
+        // A copy, because a module may compute in the place of what it is given.
+        let images = images.f_to_device(device())?.f_mul_scalar(1.0)?;
+        let given = self.module.forward_is(&[IValue::Tensor(images)]);
         let given = given.map_err(|error| EngineError::Script {
             what: "the TorchScript module cannot be computed",
             reason: reason(&error),
-            remedy: "it is shown images [n, channels, height, width] alone: say their size in a manifest, \
-                     input_size = [height, width], or export the model so that it takes them",
+            remedy: "it is shown images [n, channels, height, width] in f32 and nothing else: export the \
+                     model so that it takes them (model.float(), a free batch, no other arguments), and say \
+                     in a manifest, input_size = [height, width], where their size is none of the usual",
         })?;
-        let n = images.size()[0];
         match given {
             IValue::Tensor(logits) => {
-                let logits = logits.f_to_device(images.device())?.f_to_kind(images.f_kind()?)?;
+                let logits = logits.f_to_device(Device::Cpu)?.f_to_kind(kind)?;
                 trial::logits(&logits, n)
             }
             other => Err(trial::output(
@@ -217,11 +221,12 @@ impl Script {
         }
         let total = logits.f_sum(Kind::Float)?;
         let back = Tensor::f_run_backward(&[&total], &[&images], false, false);
-        back.map(|_| true).map_err(|error| EngineError::Script {
+        let back = back.map_err(|error| EngineError::Script {
             what: "the TorchScript module gives logits, but no gradient",
             reason: reason(&error),
             remedy: "export the model without torch.jit.optimize_for_inference and without quantisation",
-        })
+        })?;
+        Ok(back[0].f_abs()?.f_max()?.f_double_value(&[])? > 0.0)
     }
 }
 

@@ -74,11 +74,12 @@ fn own_normalisation(state: &StateDict) -> Option<(StateDict, [Vec<f64>; 2])> {
     let only = |names: [&str; 3]| {
         let mut named = state.entries.iter().filter(|(name, array)| {
             let last = name.rsplit('.').next().unwrap_or(name);
-            names.contains(&last) && matches!(array.data().len(), 1 | 3)
+            let named = names.iter().any(|end| last.ends_with(end)) && !last.starts_with("running");
+            named && matches!(array.data().len(), 1 | 3)
         });
         named.next().filter(|_| named.next().is_none())
     };
-    let (mean, std) = (only(["mean", "mu", "_mean"])?, only(["std", "sigma", "_std"])?);
+    let (mean, std) = (only(["mean", "means", "mu"])?, only(["std", "stds", "sigma"])?);
     let rest = state.entries.iter().filter(|(name, _)| *name != mean.0 && *name != std.0);
     Some((rest.cloned().collect(), [mean.1.to_f64(), std.1.to_f64()]))
 }

@@ -13,6 +13,7 @@ use zip::{CompressionMethod, ZipArchive};
 
 use super::{content, unreadable};
 use crate::dataset::DatasetError;
+use crate::format::archive;
 use crate::format::{idx, npy, regular};
 
 /// A form of file with arrays in it, told by its name.
@@ -393,7 +394,7 @@ fn open(path: &Path) -> Result<File, DatasetError> {
 }
 
 fn archive(path: &Path) -> Result<ZipArchive<BufReader<File>>, DatasetError> {
-    ZipArchive::new(BufReader::new(open(path)?)).map_err(|error| damaged(path, &error))
+    archive::open(BufReader::new(open(path)?)).map_err(|error| damaged(path, &error))
 }
 
 fn damaged(path: &Path, error: &zip::result::ZipError) -> DatasetError {

@@ -13,7 +13,7 @@ use super::zipped::{self, Archive};
 use crate::format::array::StateDict;
 use crate::format::pickle::{Function, Node, NodeId, Pickle};
 use crate::format::weights::{check_sha256, sha256};
-use crate::format::{FormatError, regular};
+use crate::format::{FormatError, archive, regular};
 
 /// Modules within modules that are followed; real networks have a dozen.
 const MAX_DEPTH: usize = 64;
@@ -35,7 +35,7 @@ pub struct Script {
 #[must_use]
 pub fn is_script_file(path: &Path) -> bool {
     let Ok(file) = regular::open(path) else { return false };
-    ZipArchive::new(BufReader::new(file)).is_ok_and(|archive| says_so(&archive))
+    archive::open(BufReader::new(file)).is_ok_and(|archive| says_so(&archive))
 }
 
 fn says_so<R: Read + Seek>(archive: &ZipArchive<R>) -> bool {

@@ -9,15 +9,15 @@ use zip::result::ZipError;
 use super::script;
 use super::search::Found;
 use super::tensor::{self, StorageRef};
-use crate::format::FormatError;
 use crate::format::array::StateDict;
 use crate::format::pickle::{self, Pickle};
+use crate::format::{FormatError, archive};
 
 pub type Archive<'a> = ZipArchive<Cursor<&'a [u8]>>;
 
 /// The archive that these bytes are.
 pub fn open<'a>(path: &Path, bytes: &'a [u8]) -> Result<Archive<'a>, FormatError> {
-    ZipArchive::new(Cursor::new(bytes))
+    archive::open(Cursor::new(bytes))
         .map_err(|error| broken(path, "the directory at the end", &error))
 }
 

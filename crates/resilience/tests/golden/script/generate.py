@@ -16,7 +16,7 @@ The files are without the names and lines of Python sources that torch.jit.save 
 Fixture: for each file `name`, `shape` of its images, `logits` [3, k] of PyTorch on three images, computed image
 by image where `one` is true, and `gradient`: the digest (sum, norm, product with signed(9951, i), first eight)
 of the gradient of the mean cross-entropy with respect to the images, or null where PyTorch gives none. Files
-that are no classifier have only a name.
+that are no classifier, or answer at random, have only a name.
 """
 
 import io
@@ -129,6 +129,27 @@ class One(Small):
         return self.fc(self.features(x).mean((2, 3)).reshape(1, 4))
 
 
+class InPlace(Small):
+    """Works in the place of the images that it is given."""
+
+    def forward(self, x):
+        return self.head(self.features(x.sub_(0.5)))
+
+
+class Noisy(Small):
+    """Answers otherwise each time."""
+
+    def forward(self, x):
+        return self.head(self.features(x + 0.1 * torch.randn_like(x)))
+
+
+class OneLogit(Small):
+    """One number for each image of 32 pixels, and a map of them for a larger one."""
+
+    def forward(self, x):
+        return F.avg_pool2d(self.features(x)[:, :1], 32, stride=1).flatten(1)
+
+
 class Column(Small):
     """Logits are an image of one pixel."""
 
@@ -195,8 +216,12 @@ NETWORKS = [
     ("one", One, script, SMALL),
     ("in-training", Small, in_training, SMALL),
     ("column", Column, trace, SMALL),
+    ("in-place", InPlace, script, SMALL),
 ]
-NO_CLASSIFIERS = [
+# Those that are no classifier, and one whose logits nobody can write down.
+OTHERS = [
+    ("noisy", Noisy, trace, SMALL),
+    ("one-logit", OneLogit, trace, SMALL),
     ("pair", Pair, trace, SMALL),
     ("features", Features, trace, SMALL),
     ("two", Two, script, SMALL),
@@ -224,7 +249,8 @@ def main():
             module = torch.jit.load(path)
             x = formula.unit(9950, (3, *shape)).float().requires_grad_()
             one = name in ("one", "in-training", "branch")
-            z = torch.cat([module(x[i : i + 1]) for i in range(3)]) if one else module(x)
+            given = x * 1
+            z = torch.cat([module(given[i : i + 1]) for i in range(3)]) if one else module(given)
             z = z.flatten(1)
             gradient = None
             if z.requires_grad:
@@ -235,7 +261,7 @@ def main():
         cases.append(
             {"name": name, "shape": list(shape), "one": one, "logits": z.tolist(), "gradient": gradient}
         )
-    for name, make, export, shape in NO_CLASSIFIERS:
+    for name, make, export, shape in OTHERS:
         path = os.path.join(HERE, f"{name}.pt")
         save(export(make(), shape), path)
         print(name, os.path.getsize(path))
