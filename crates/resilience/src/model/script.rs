@@ -219,7 +219,9 @@ impl Script {
         if !logits.requires_grad() {
             return Ok(false);
         }
-        let total = logits.f_sum(Kind::Float)?;
+        // Not their plain sum, which is 1 and has no gradient where a module gives probabilities.
+        let weights = Tensor::f_arange(self.classes, (logits.f_kind()?, Device::Cpu))?;
+        let total = logits.f_mul(&weights)?.f_sum(Kind::Float)?;
         let back = Tensor::f_run_backward(&[&total], &[&images], false, false);
         let back = back.map_err(|error| EngineError::Script {
             what: "the TorchScript module gives logits, but no gradient",

@@ -150,6 +150,13 @@ class OneLogit(Small):
         return F.avg_pool2d(self.features(x)[:, :1], 32, stride=1).flatten(1)
 
 
+class Probabilities(Small):
+    """Gives probabilities, whose sum hangs on nothing."""
+
+    def forward(self, x):
+        return F.softmax(self.head(self.features(x)), 1)
+
+
 class Column(Small):
     """Logits are an image of one pixel."""
 
@@ -217,6 +224,7 @@ NETWORKS = [
     ("in-training", Small, in_training, SMALL),
     ("column", Column, trace, SMALL),
     ("in-place", InPlace, script, SMALL),
+    ("probabilities", Probabilities, trace, SMALL),
 ]
 # Those that are no classifier, and one whose logits nobody can write down.
 OTHERS = [
